@@ -9,10 +9,10 @@ from bench import load
 from bench.program import Server, mlflow, modelkeep, processor_seconds
 from bench.report import Row, at_least, known
 
-FACE, MLFLOW_FACE = "/api/2.0/mlflow/unity-catalog", "/api/2.0/mlflow"
-ALIAS = f"{FACE}/registered-models/alias?name=main.default.m&alias=champion"
+DATABRICKS_UC, MLFLOW_REST = "/api/2.0/mlflow/unity-catalog", "/api/2.0/mlflow"
+ALIAS = f"{DATABRICKS_UC}/registered-models/alias?name=main.default.m&alias=champion"
 NOTHING = "/api/2.0/preview/scim/v2/Me"
-MLFLOW_ALIAS = f"{MLFLOW_FACE}/registered-models/alias?name=m&alias=champion"
+MLFLOW_ALIAS = f"{MLFLOW_REST}/registered-models/alias?name=m&alias=champion"
 READS = (
     (
         "get a version",
@@ -57,7 +57,7 @@ def measure(folder: Path) -> list[Row]:
 
 
 def _compared(ours: Server, theirs: Server, what: str, path: str, peer: str, bound: float) -> Row:
-    rounds = [(_ask(ours, FACE + path), _ask(theirs, MLFLOW_FACE + peer)) for _ in range(3)]
+    rounds = [(_ask(ours, DATABRICKS_UC + path), _ask(theirs, MLFLOW_REST + peer)) for _ in range(3)]
     first, other = (_rate(column) for column in zip(*rounds, strict=True))
     return at_least(what, f"{first:,.0f}/s", f"`mlflow server`: {other:,.0f}/s", first / other, bound)
 
@@ -90,19 +90,21 @@ def _cost(done: Sequence[Done]) -> float:
 
 def register(server: Server) -> None:
     """The model main.default.m, with one version whose alias is champion."""
-    server.call("POST", f"{FACE}/registered-models/create", {"name": "main.default.m"})
-    server.call("POST", f"{FACE}/model-versions/create", {"name": "main.default.m", "source": "local"})
+    server.call("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": "main.default.m"})
+    server.call("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": "main.default.m", "source": "local"})
     server.call(
-        "POST", f"{FACE}/registered-models/alias", {"name": "main.default.m", "alias": "champion", "version": "1"}
+        "POST",
+        f"{DATABRICKS_UC}/registered-models/alias",
+        {"name": "main.default.m", "alias": "champion", "version": "1"},
     )
     for number in range(OTHERS):
-        server.call("POST", f"{FACE}/registered-models/create", {"name": f"main.default.other{number}"})
+        server.call("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"main.default.other{number}"})
 
 
 def register_mlflow(server: Server) -> None:
     """The same in MLflow's own registry."""
-    server.call("POST", f"{MLFLOW_FACE}/registered-models/create", {"name": "m"})
-    server.call("POST", f"{MLFLOW_FACE}/model-versions/create", {"name": "m", "source": "s3://bucket/m"})
-    server.call("POST", f"{MLFLOW_FACE}/registered-models/alias", {"name": "m", "alias": "champion", "version": "1"})
+    server.call("POST", f"{MLFLOW_REST}/registered-models/create", {"name": "m"})
+    server.call("POST", f"{MLFLOW_REST}/model-versions/create", {"name": "m", "source": "s3://bucket/m"})
+    server.call("POST", f"{MLFLOW_REST}/registered-models/alias", {"name": "m", "alias": "champion", "version": "1"})
     for number in range(OTHERS):
-        server.call("POST", f"{MLFLOW_FACE}/registered-models/create", {"name": f"other{number}"})
+        server.call("POST", f"{MLFLOW_REST}/registered-models/create", {"name": f"other{number}"})

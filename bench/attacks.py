@@ -241,16 +241,18 @@ def slow_sql(attacker: Attacker) -> None:
 def sexagesimal_model(attacker: Attacker) -> None:
     """Versions whose MLmodel holds one number of 240 KB, finalized one after the other."""
     token, name = attacker.world["owner"], "hostile.models.base60"
-    face, data = "/api/2.0/mlflow/unity-catalog/model-versions", b"x: 1" + b":59" * 80_000 + b"\n"
+    databricks_uc, data = "/api/2.0/mlflow/unity-catalog/model-versions", b"x: 1" + b":59" * 80_000 + b"\n"
     with contextlib.closing(Connection(attacker)) as connection:
         while attacker.active:
             _, created = connection.ask(
-                attacker.request("POST", f"{face}/create", token, {"name": name, "source": "s"})
+                attacker.request("POST", f"{databricks_uc}/create", token, {"name": name, "source": "s"})
             )
             version = created.get("model_version", {}).get("version", "1")
             path = f"/Models/{name.replace('.', '/')}/{version}/MLmodel"
             connection.ask(attacker.request("PUT", f"/api/2.0/fs/files{path}?overwrite=true", token, data))
-            connection.ask(attacker.request("POST", f"{face}/finalize", token, {"name": name, "version": version}))
+            connection.ask(
+                attacker.request("POST", f"{databricks_uc}/finalize", token, {"name": name, "version": version})
+            )
 
 
 def many_terms(attacker: Attacker) -> None:

@@ -22,7 +22,7 @@ from bench.attacks import read_answer
 READS_A_SECOND, WRITES_A_SECOND = 60, 15
 LOST_MS = 10_000.0
 """What a request without an answer counts as."""
-_FACE = "/api/2.0/mlflow/unity-catalog/registered-models"
+_DATABRICKS_UC = "/api/2.0/mlflow/unity-catalog/registered-models"
 
 
 class Bystander:
@@ -36,15 +36,15 @@ class Bystander:
     def read(self, _number: int) -> bytes:
         name = people.model_name(self._choice.randrange(self._world["models"]))
         query = urllib.parse.urlencode({"name": name, "alias": "champion"})
-        return self._request("GET", f"{_FACE}/alias?{query}", self._world["bystander"], b"")
+        return self._request("GET", f"{_DATABRICKS_UC}/alias?{query}", self._world["bystander"], b"")
 
     def write(self, number: int) -> bytes:
         body = {"name": self._world["tagged"], "key": f"k{number % 8}", "value": str(number)}
-        return self._request("POST", f"{_FACE}/set-tag", self._world["writer"], json.dumps(body).encode())
+        return self._request("POST", f"{_DATABRICKS_UC}/set-tag", self._world["writer"], json.dumps(body).encode())
 
     def move_alias(self, _number: int) -> bytes:
         body = {"name": self._world["tagged"], "alias": "moving", "version": "1"}
-        return self._request("POST", f"{_FACE}/alias", self._world["writer"], json.dumps(body).encode())
+        return self._request("POST", f"{_DATABRICKS_UC}/alias", self._world["writer"], json.dumps(body).encode())
 
     def _request(self, method: str, path: str, token: str, body: bytes) -> bytes:
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self._port}", f"Authorization: Bearer {token}"]

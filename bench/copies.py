@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from bench.files import FACE, finish, new_version, put
+from bench.files import DATABRICKS_UC, finish, new_version, put
 from bench.program import Server, database, modelkeep
 from bench.report import Row, at_most
 
@@ -18,7 +18,7 @@ COPIES = 100
 def measure(folder: Path) -> list[Row]:
     data = folder / "modelkeep"
     with modelkeep(data) as server:
-        server.call("POST", f"{FACE}/registered-models/create", {"name": MODEL})
+        server.call("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": MODEL})
         versions = [_version(server, size) for size in SIZES]
     _grow(data, versions[1], SIZES["10 GiB"])
     with modelkeep(data) as server:

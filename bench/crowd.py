@@ -89,20 +89,24 @@ class _Attackers:
 def furnish(server: Server, *, workspace: bool) -> dict[str, Any]:
     """Make over the API what the attacks need; the tokens and names that they use."""
     owner = bearer(TOKENS[OWNER])
-    uc, face, plain = "/api/2.1/unity-catalog", "/api/2.0/mlflow/unity-catalog", "/api/2.0/mlflow"
+    uc, databricks_uc, plain = "/api/2.1/unity-catalog", "/api/2.0/mlflow/unity-catalog", "/api/2.0/mlflow"
     for name in ("busy", "base60"):
-        server.call("POST", f"{face}/registered-models/create", {"name": f"hostile.models.{name}"}, owner)
+        server.call("POST", f"{databricks_uc}/registered-models/create", {"name": f"hostile.models.{name}"}, owner)
     rights = ["USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL"]
     change = {"changes": [{"principal": principal, "add": rights} for principal in (OWNER, WRITER)]}
     server.call("PATCH", f"{uc}/permissions/catalog/main", change)
     for number in range(3):
         body = {"name": f"hostile.models.talkative{number}", "description": _LONG_COMMENT}
-        server.call("POST", f"{face}/registered-models/create", body, owner)
+        server.call("POST", f"{databricks_uc}/registered-models/create", body, owner)
     writer = bearer(TOKENS[WRITER])
-    server.call("POST", f"{face}/registered-models/create", {"name": "main.default.tagged"}, writer)
-    server.call("POST", f"{face}/model-versions/create", {"name": "main.default.tagged", "source": "s"}, writer)
+    server.call("POST", f"{databricks_uc}/registered-models/create", {"name": "main.default.tagged"}, writer)
+    server.call(
+        "POST", f"{databricks_uc}/model-versions/create", {"name": "main.default.tagged", "source": "s"}, writer
+    )
     _finish(server, "Models/main/default/tagged/1", writer)
-    server.call("POST", f"{face}/model-versions/finalize", {"name": "main.default.tagged", "version": "1"}, writer)
+    server.call(
+        "POST", f"{databricks_uc}/model-versions/finalize", {"name": "main.default.tagged", "version": "1"}, writer
+    )
     place = {"catalog_name": "hostile", "schema_name": "models", "name": "files", "volume_type": "MANAGED"}
     server.call("POST", f"{uc}/volumes", place, owner)
     server.call("POST", f"{plain}/registered-models/create", {"name": "hostile_like"}, owner)

@@ -15,7 +15,7 @@ from bench.report import Row, at_least, at_most
 SIZE = 1 << 30  # bytes
 ROUNDS = 7
 MODEL = "main.default.files"
-FACE = "/api/2.0/mlflow/unity-catalog"
+DATABRICKS_UC = "/api/2.0/mlflow/unity-catalog"
 MLMODEL = """\
 artifact_path: model
 flavors:
@@ -37,7 +37,7 @@ def measure(folder: Path) -> list[Row]:
         for _ in range(SIZE >> 20):
             file.write(os.urandom(1 << 20))  # so that nothing on the way gains by compressing
     with modelkeep(folder / "modelkeep") as ours, nginx(folder / "nginx") as theirs:
-        ours.call("POST", f"{FACE}/registered-models/create", {"name": MODEL})
+        ours.call("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": MODEL})
         ours.forget_peak()
         rounds = [_round(ours, theirs, source, folder / "received.bin", turn) for turn in range(ROUNDS)]
         _, peak = ours.memory()
@@ -70,7 +70,7 @@ def _round(ours: Server, theirs: Server, source: Path, received: Path, turn: int
     finish(ours, MODEL, version)
     target = _target(ours.call("POST", "/api/2.0/fs/create-download-url", {"path": f"{path}/big.bin"}))
     downs = [_pair(target, [peer], to, turn) for to in (nowhere, received)]
-    ours.call("DELETE", f"{FACE}/model-versions/delete", {"name": MODEL, "version": version})
+    ours.call("DELETE", f"{DATABRICKS_UC}/model-versions/delete", {"name": MODEL, "version": version})
     return [up, *downs]
 
 
@@ -102,7 +102,7 @@ def _target(signed: Mapping[str, Any]) -> list[str]:
 
 def new_version(server: Server, model: str) -> str:
     """The number of a new PENDING version."""
-    answer = server.call("POST", f"{FACE}/model-versions/create", {"name": model, "source": "local"})
+    answer = server.call("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": model, "source": "local"})
     return answer["model_version"]["version"]
 
 
@@ -121,4 +121,4 @@ def put(server: Server, path: str, data: bytes) -> None:
 def finish(server: Server, model: str, version: str) -> None:
     """Upload the MLmodel and finalize."""
     put(server, f"/Models/{model.replace('.', '/')}/{version}/MLmodel", MLMODEL.encode())
-    server.call("POST", f"{FACE}/model-versions/finalize", {"name": model, "version": version})
+    server.call("POST", f"{DATABRICKS_UC}/model-versions/finalize", {"name": model, "version": version})

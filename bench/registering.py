@@ -62,12 +62,12 @@ def measure(folder: Path) -> list[Row]:
     model = folder / "model"
     subprocess.run([sys.executable, "-c", _MODEL, str(model)], check=True, capture_output=True)
     rows: list[Row] = []
-    for face, native in (("databricks-uc", False), ("native Unity Catalog", True)):
-        rows += _face(folder / str(int(native)), model, face, native)
+    for dialect, native in (("databricks-uc", False), ("native Unity Catalog", True)):
+        rows += _dialect(folder / str(int(native)), model, dialect, native)
     return rows
 
 
-def _face(folder: Path, model: Path, face: str, native: bool) -> list[Row]:
+def _dialect(folder: Path, model: Path, dialect: str, native: bool) -> list[Row]:
     folder.mkdir()
     pairs: list[tuple[Took, Took]] = []
     with modelkeep(folder / "data") as server:
@@ -79,13 +79,13 @@ def _face(folder: Path, model: Path, face: str, native: bool) -> list[Row]:
     share = statistics.median(_busy(answering, first) / first.seconds for first, _ in pairs)
     return [
         at_most(
-            f"`register_model` + `load_model`, {face}",
+            f"`register_model` + `load_model`, {dialect}",
             f"{statistics.median(ours):.3f} s",
             f"the same answers from memory: {statistics.median(stub):.3f} s",
             statistics.median(first / other for first, other in zip(ours, stub, strict=True)),
             1.25,
         ),
-        at_most(f"our server answers, of that time, {face}", f"{100 * share:.1f} %", "", share, 0.2),
+        at_most(f"our server answers, of that time, {dialect}", f"{100 * share:.1f} %", "", share, 0.2),
     ]
 
 

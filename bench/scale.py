@@ -14,7 +14,7 @@ from bench.program import Server, bearer, database, modelkeep
 from bench.report import Row, at_most
 from bench.seed import Reader, Size
 
-FACE = "/api/2.0/mlflow/unity-catalog/registered-models"
+DATABRICKS_UC = "/api/2.0/mlflow/unity-catalog/registered-models"
 READS = 2_000
 WARM_UP = 300
 PAGES = range(51, 151)
@@ -41,7 +41,7 @@ def measure(folder: Path) -> list[Row]:
 
 def _depth(server: Server) -> Row:
     """The first page against one that begins behind 99,000 models, in the same registry."""
-    path, token = f"{FACE}/search?max_results=", ""
+    path, token = f"{DATABRICKS_UC}/search?max_results=", ""
     for _ in range(99):
         token = server.call("GET", f"{path}1000&page_token={token}")["next_page_token"]
     first, deep = (
@@ -78,11 +78,11 @@ def _alias_requests(size: Size, reader: Reader, count: int) -> Iterator[bytes]:
     choice = random.Random(11)
     for number in choice.sample(range(size.models), count):
         query = urllib.parse.urlencode({"name": seed.model_name(number), "alias": "champion"})
-        yield load.request(f"{FACE}/alias?{query}", bearer(reader.token))
+        yield load.request(f"{DATABRICKS_UC}/alias?{query}", bearer(reader.token))
 
 
 def _page(small: Server, large: Server, what: str, headers: tuple[dict[str, str], dict[str, str]]) -> Row:
-    path = f"{FACE}/search?max_results="
+    path = f"{DATABRICKS_UC}/search?max_results="
     counts = [_count(server, f"{path}100", h) for server, h in zip((small, large), headers, strict=True)]
     assert counts[0] == counts[1], f"{what}: the pages hold {counts} models"
     raw = [[load.request(f"{path}{size}", h) for size in PAGES] for h in headers]

@@ -73,8 +73,8 @@ class Server:
         self.cli("users", "create", name)
         return self.env(self.cli("tokens", "create", "--principal", name).split()[-1])
 
-    def face_b(self, method: str, path: str, fields: dict[str, Any], token: str | None = None) -> httpx.Response:
-        """One call of the `databricks-uc` face, fields in the query of a GET and in the body of everything else."""
+    def databricks_uc(self, method: str, path: str, fields: dict[str, Any], token: str | None = None) -> httpx.Response:
+        """One call of `databricks-uc`, fields in the query of a GET and in the body of everything else."""
         url = f"{self.host}/api/2.0/mlflow/unity-catalog/{path}"
         headers = {"Authorization": f"Bearer {token or self.admin_token}"}
         where = {"params": fields} if method == "GET" else {"json": fields}

@@ -16,6 +16,8 @@ NAMES = frozenset(
 """No variable, parameter, field or function is called so; a leading or trailing underscore changes nothing."""
 WORDS = re.compile(r"\b(told|asked|whoever)\b", re.IGNORECASE)
 """Words that stand in no text either, since a sentence with them hides who does what to whom."""
+LETTERS = re.compile(r"\bfaces? [a-e]\b|\bface_[a-e]\b", re.IGNORECASE)
+"""A dialect is called after its client (`databricks-uc`), never after a letter: not in tests either."""
 NAMES_ALONE = ("tests", "bench", "examples")
 """Folders where sentences may have these words, and names may not."""
 SENTENCES = (
@@ -44,6 +46,8 @@ def findings(path: Path) -> Iterator[tuple[int, str]]:
     lines = text.splitlines()
     if not _by_names_alone(path):
         yield from _words(lines)
+    for number, line in enumerate(lines, 1):
+        yield from ((number, f"dialect: '{match[0]}' is called after its client") for match in LETTERS.finditer(line))
     if path.suffix == ".py":
         names = _python_names(ast.parse(text, filename=str(path)))
     elif path.suffix in {".ts", ".tsx"}:

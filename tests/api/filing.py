@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 import uvloop
-from api.serving import FACE_B, Site
+from api.serving import DATABRICKS_UC, Site
 from live import free_port
 
 from modelkeep.api.app import App
@@ -48,14 +48,14 @@ class Shelf(Site):
     def pending(self, name: str = "") -> str:
         """The root of a new PENDING version."""
         name = name or self.model()
-        model_version = self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})[
-            "model_version"
-        ]
+        model_version = self.ok(
+            "POST", f"{DATABRICKS_UC}/model-versions/create", {"name": name, "source": "models:/m-1"}
+        )["model_version"]
         return f"/Models/{name.replace('.', '/')}/{model_version['version']}"
 
     def finalize(self, root: str) -> None:
         name, version = named(root)
-        self.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": name, "version": version})
+        self.ok("POST", f"{DATABRICKS_UC}/model-versions/finalize", {"name": name, "version": version})
 
     def ready(self, files: dict[str, bytes], name: str = "") -> str:
         """The root of a READY version with these files, and an MLmodel."""

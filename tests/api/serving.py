@@ -19,7 +19,7 @@ import pytest
 from live import free_port
 
 from modelkeep.api.app import App
-from modelkeep.api.databricks_uc.routes import PREFIX as FACE_B
+from modelkeep.api.databricks_uc.routes import PREFIX as DATABRICKS_UC
 from modelkeep.api.failed_logins import FailedLoginLimiter
 from modelkeep.api.sql.routes import WAREHOUSE_ID, WAREHOUSES
 from modelkeep.cli.admin_token import create_admin_token
@@ -81,8 +81,8 @@ class Site:
         return self.http.request(method, path, headers=headers, **extra)
 
     def b(self, method: str, path: str, fields: dict[str, Any], token: str | None = None) -> httpx.Response:
-        """A call of the `databricks-uc` face."""
-        return self.call(method, f"{FACE_B}/{path}", fields, token=token)
+        """A call of `databricks-uc`."""
+        return self.call(method, f"{DATABRICKS_UC}/{path}", fields, token=token)
 
     def ok(self, method: str, path: str, fields: dict[str, Any] | None = None, token: str | None = None) -> Any:
         answer = self.call(method, path, fields, token=token)
@@ -115,9 +115,9 @@ class Site:
     def model(self, schema: str = "", versions: int = 0) -> str:
         """The full name of a new registered model with so many PENDING versions."""
         name = f"{schema or self.schema()}.m_{uuid.uuid4().hex[:8]}"
-        self.ok("POST", f"{FACE_B}/registered-models/create", {"name": name})
+        self.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": name})
         for _ in range(versions):
-            self.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "models:/m-1"})
+            self.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": name, "source": "models:/m-1"})
         return name
 
     def head(self, method: str, path: str, *lines: str) -> bytes:
@@ -371,16 +371,16 @@ class World:
     def prompt(self) -> str:
         """Made when a route asks for one, with a version."""
         name = f"{self.schema}.greet"
-        self._site.ok("POST", f"{FACE_B}/prompts", {"name": name, "prompt": {"name": name}})
+        self._site.ok("POST", f"{DATABRICKS_UC}/prompts", {"name": name, "prompt": {"name": name}})
         self._site.ok(
-            "POST", f"{FACE_B}/prompts/{name}/versions", {"name": name, "prompt_version": {"template": '"Hi"'}}
+            "POST", f"{DATABRICKS_UC}/prompts/{name}/versions", {"name": name, "prompt_version": {"template": '"Hi"'}}
         )
         return name
 
     def values_of_prompt(self, route: Route) -> dict[str, Any]:
         """As `values`, for prompts."""
         catalog, schema = self.schema.split(".")
-        new = route.method == "POST" and route.path == f"{FACE_B}/prompts"
+        new = route.method == "POST" and route.path == f"{DATABRICKS_UC}/prompts"
         name = f"{self.schema}.n_{uuid.uuid4().hex[:8]}" if new else self.prompt
         known: dict[str, Any] = {
             "name": name,
@@ -444,7 +444,7 @@ class World:
                 full_name = name
         fresh, (catalog, schema, model) = f"n_{uuid.uuid4().hex[:8]}", self.model.split(".")
         operations = (
-            (FACE_B, "MODEL_VERSION_OPERATION_READ_WRITE"),
+            (DATABRICKS_UC, "MODEL_VERSION_OPERATION_READ_WRITE"),
             (UC, "READ_WRITE_MODEL_VERSION"),
             (V1, "get_model"),
         )

@@ -5,7 +5,7 @@ from types import ModuleType, NoneType
 from typing import Any, get_args, get_type_hints, is_typeddict
 
 import pytest
-from api.serving import FACE_B, UC, Site, World, site
+from api.serving import DATABRICKS_UC, UC, Site, World, site
 
 from modelkeep.api.account import answers as account
 from modelkeep.api.databricks_uc import answers as databricks_uc
@@ -15,7 +15,7 @@ from modelkeep.api.unity_catalog import answers as unity
 __all__ = ["site"]
 DESCRIBED = (
     UC,
-    FACE_B,
+    DATABRICKS_UC,
     "/api/3.0/rfa",
     "/api/2.1/tag-policies",
     "/api/2.0/preview/scim",

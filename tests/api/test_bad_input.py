@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
-from api.serving import FACE_B, RETRIED, UC, V1, Site, World, filled, refused, site
+from api.serving import DATABRICKS_UC, RETRIED, UC, V1, Site, World, filled, refused, site
 
 from modelkeep.http import binding, bodies
 from modelkeep.http.routing import Route
@@ -130,7 +130,9 @@ def test_no_route_takes_a_type_that_a_foreign_page_may_post(site: Site, world: W
 def test_other_content_types_are_no_obstacle(site: Site, world: World) -> None:
     body = json.dumps({"name": world.model, "key": "team", "value": "ml"})
     for kind in ("application/json; charset=utf-8", "application/json;charset=UTF-16", "application/scim+json", ""):
-        answer = site.call("POST", f"{FACE_B}/registered-models/set-tag", content=body, headers={"content-type": kind})
+        answer = site.call(
+            "POST", f"{DATABRICKS_UC}/registered-models/set-tag", content=body, headers={"content-type": kind}
+        )
         assert answer.status_code == 200, (kind, answer.text)
 
 
@@ -152,7 +154,7 @@ def test_a_body_in_chunks_reads_like_one_in_one_piece(site: Site, world: World) 
     sound = f'{{"name":"{world.model}","key":"schön","value":"\\u00fc\\ud83d\\ude00","more":12345}}'
     for size in (1, 3, 7):
         answer = site.call(
-            "POST", f"{FACE_B}/registered-models/set-tag", content=in_chunks(sound.encode(), size), headers=JSON
+            "POST", f"{DATABRICKS_UC}/registered-models/set-tag", content=in_chunks(sound.encode(), size), headers=JSON
         )
         assert answer.status_code == 200, answer.text
     for kind in ("duplicate", "array", "trailing garbage", "byte order mark", "invalid utf-8", "two documents"):
@@ -335,7 +337,7 @@ def test_path_query_and_body_must_agree(site: Site) -> None:
                 )
                 assert answer.status_code == 400, (route.path, field)
                 refused(answer, 400, INVALID, f"'{field}'")
-    site.ok("GET", f"{FACE_B}/registered-models/get", {"name": victim.model})
+    site.ok("GET", f"{DATABRICKS_UC}/registered-models/get", {"name": victim.model})
 
 
 def test_a_path_parameter_may_be_repeated_in_the_body(site: Site, world: World) -> None:
@@ -359,7 +361,7 @@ def test_a_path_parameter_may_be_repeated_in_the_body(site: Site, world: World) 
     ],
 )
 def test_a_query_that_cannot_be_read(site: Site, query: str) -> None:
-    refused(site.call("GET", f"{FACE_B}/registered-models/get?{query}"), 400, INVALID)
+    refused(site.call("GET", f"{DATABRICKS_UC}/registered-models/get?{query}"), 400, INVALID)
 
 
 def test_a_query_that_is_longer_than_any(site: Site) -> None:

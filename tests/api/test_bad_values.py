@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from api.serving import FACE_B, UC, V1, Site, World, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, World, refused, site
 
 from modelkeep.core.operations.catalog import model_search
 from modelkeep.limits import PAGE_TOKEN_BLOCK_BYTES
@@ -78,9 +78,11 @@ def test_good_names_are_kept_apart(site: Site, part: str) -> None:
     schema = site.schema()
     site.model(schema)
     name = f"{schema}.{part}"
-    registered_model = site.ok("POST", f"{FACE_B}/registered-models/create", {"name": name})["registered_model"]
+    registered_model = site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": name})["registered_model"]
     assert registered_model["name"] == name.lower()
-    registered_models = site.ok("GET", f"{FACE_B}/registered-models/search", {"max_results": 1000})["registered_models"]
+    registered_models = site.ok("GET", f"{DATABRICKS_UC}/registered-models/search", {"max_results": 1000})[
+        "registered_models"
+    ]
     assert sum(m["name"].startswith(schema) for m in registered_models) == 2
     user, token = site.user()
     site.allow(user, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
@@ -89,13 +91,13 @@ def test_good_names_are_kept_apart(site: Site, part: str) -> None:
         f"{UC}/permissions/function/{name.replace('%', '%25')}",
         {"changes": [{"principal": user, "add": ["EXECUTE"]}]},
     )
-    seen = site.ok("GET", f"{FACE_B}/registered-models/search", {}, token)["registered_models"]
+    seen = site.ok("GET", f"{DATABRICKS_UC}/registered-models/search", {}, token)["registered_models"]
     assert [m["name"] for m in seen] == [name.lower()]
 
 
 def test_names_are_one_whatever_their_case_or_composition(site: Site) -> None:
     schema = site.schema()
-    site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.Caf\u00e9"})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"{schema}.Caf\u00e9"})
     for name in (f"{schema.upper()}.CAFE\u0301", f"{schema}.cafe\u0301"):
         assert (
             site.b("GET", "registered-models/get", {"name": name}).json()["registered_model"]["name"]
@@ -437,7 +439,7 @@ def test_what_clients_say_of_lineage_may_be_anything(site: Site, world: World) -
     def create(header: str, **fields: Any) -> Any:
         return site.call(
             "POST",
-            f"{FACE_B}/model-versions/create",
+            f"{DATABRICKS_UC}/model-versions/create",
             {"name": world.model, "source": "x", **fields},
             headers={"x-databricks-lineage-identifier": header},
         )
@@ -565,7 +567,7 @@ def test_long_filters(site: Site) -> None:
 def test_quotes_in_filters_stay_quotes(site: Site) -> None:
     model = site.model()
     for value in ("it's", 'say "hi"', "100%", "a_b", "x' OR '1'='1", "\\", "--", "/*"):
-        site.ok("POST", f"{FACE_B}/model-versions/create", {"name": model, "source": value})
+        site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": model, "source": value})
         quoted = value.replace("'", "''")
         body = site.b(
             "GET", "model-versions/search", {"filter": f"name = '{model}' AND source_path = '{quoted}'"}
@@ -578,8 +580,8 @@ def test_quotes_in_filters_stay_quotes(site: Site) -> None:
 
 
 LISTS = [
-    ("GET", f"{FACE_B}/registered-models/search", {}),
-    ("GET", f"{FACE_B}/model-versions/search", {}),
+    ("GET", f"{DATABRICKS_UC}/registered-models/search", {}),
+    ("GET", f"{DATABRICKS_UC}/model-versions/search", {}),
     ("GET", f"{UC}/catalogs", {}),
     ("GET", f"{V1}/audit", {}),
 ]
@@ -596,7 +598,7 @@ def test_page_sizes(site: Site, world: World, method: str, path: str, fields: di
 def test_page_tokens_work_where_they_were_given(site: Site) -> None:
     schema = site.schema()
     for _ in range(3):
-        site.ok("POST", f"{FACE_B}/model-versions/create", {"name": site.model(schema), "source": "x"})
+        site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": site.model(schema), "source": "x"})
     user, token = site.user()
     site.allow(user, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
 
@@ -604,8 +606,8 @@ def test_page_tokens_work_where_they_were_given(site: Site) -> None:
         return site.call("GET", path, {"max_results": 1, "page_token": value, **fields}, token=who)
 
     models, versions, catalogs = (
-        f"{FACE_B}/registered-models/search",
-        f"{FACE_B}/model-versions/search",
+        f"{DATABRICKS_UC}/registered-models/search",
+        f"{DATABRICKS_UC}/model-versions/search",
         f"{UC}/catalogs",
     )
     mine = page(models, who=token).json()["next_page_token"]
@@ -644,8 +646,8 @@ def test_page_tokens_work_where_they_were_given(site: Site) -> None:
 @pytest.mark.parametrize(
     ("path", "scope", "position", "fields"),
     [
-        (f"{FACE_B}/registered-models/search", "MODEL||{me}", ["a", ""], {}),
-        (f"{FACE_B}/model-versions/search", "versions|||None|{me}", ["a", 1, ""], {}),
+        (f"{DATABRICKS_UC}/registered-models/search", "MODEL||{me}", ["a", ""], {}),
+        (f"{DATABRICKS_UC}/model-versions/search", "versions|||None|{me}", ["a", 1, ""], {}),
         (f"{UC}/models", "browse||{me}", ["a", ""], {"include_browse": "true"}),
         (f"{UC}/catalogs", "CATALOG|{metastore}|False|False|{me}", ["a", ""], {}),
         (f"{V1}/access-requests", "access requests|ALL|{me}", ["0"], {"state": "ALL"}),
@@ -681,16 +683,16 @@ def test_a_token_holds_no_name_of_what_its_reader_may_not_see(site: Site, monkey
     monkeypatch.setattr(model_search, "SEARCH_ROWS", 5)
     schema = site.schema()
     for index in range(12):
-        site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.secret{index:02}"})
-        site.ok("POST", f"{FACE_B}/model-versions/create", {"name": f"{schema}.secret{index:02}", "source": "x"})
+        site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"{schema}.secret{index:02}"})
+        site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": f"{schema}.secret{index:02}", "source": "x"})
     visible_text = site.model(schema)
     user, token = site.user()
     site.allow(user, "catalog", schema.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
     site.allow(user, "function", visible_text, "EXECUTE")
     catalog, _, leaf = schema.partition(".")
     lists = [
-        (f"{FACE_B}/registered-models/search", {}),
-        (f"{FACE_B}/model-versions/search", {}),
+        (f"{DATABRICKS_UC}/registered-models/search", {}),
+        (f"{DATABRICKS_UC}/model-versions/search", {}),
         (f"{UC}/models", {"catalog_name": catalog, "schema_name": leaf}),
         (f"{UC}/models", {"catalog_name": catalog, "schema_name": leaf, "include_browse": "true"}),
     ]
@@ -713,7 +715,7 @@ def test_a_page_does_not_count_the_hidden_models_of_a_schema(site: Site, monkeyp
     monkeypatch.setattr(securable_lists, "SCAN_BUDGET", 5)
     schema = site.schema()
     for index in range(12):
-        site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.secret{index:02}"})
+        site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"{schema}.secret{index:02}"})
     text = site.model(schema)
     user, token = site.user()
     catalog, _, leaf = schema.partition(".")

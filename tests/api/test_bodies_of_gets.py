@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from api.filing import MLMODEL
-from api.serving import FACE_B, UC, V1, Site, World, filled, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, World, filled, refused, site
 from api.test_bad_input import BODIES
 
 from modelkeep.api.sql.routes import STATEMENTS, WAREHOUSE_ID
@@ -88,7 +88,7 @@ def test_filters_in_a_body_filter(site: Site, two: tuple[str, str]) -> None:
     """A script that deletes what it found must find what it asked for."""
     first, second = two
     catalog, schema, _ = first.split(".")
-    answer = with_body(site, f"{FACE_B}/model-versions/search", {"filter": f"name='{first}'"}).json()
+    answer = with_body(site, f"{DATABRICKS_UC}/model-versions/search", {"filter": f"name='{first}'"}).json()
     assert names(answer, "model_versions") == [first]
     answer = with_body(site, f"{PLAIN}/registered-models/search", {"filter": f"name='{second}'", "max_results": 5})
     assert names(answer.json(), "registered_models") == [second]
@@ -121,7 +121,7 @@ def test_files_read_it_too(site: Site) -> None:
     for name in ("MLmodel", "a.txt", "b.txt"):
         sent = site.call("PUT", f"/api/2.0/fs/files{root}/{name}", content=MLMODEL)
         assert sent.status_code == 204, sent.text
-    site.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": model, "version": "1"})
+    site.ok("POST", f"{DATABRICKS_UC}/model-versions/finalize", {"name": model, "version": "1"})
     directory = f"/api/2.0/fs/directories{root}"
     token = site.ok("GET", directory, {"page_size": 1})["next_page_token"]
     assert with_body(site, directory, {"page_token": token}).json() == site.ok("GET", directory, {"page_token": token})
@@ -160,13 +160,13 @@ def test_body_and_query_must_agree(
     def put(fields: dict[str, Any]) -> dict[str, Any]:
         return json.loads(json.dumps(fields).replace("?", two[0]).replace("!", two[1]))
 
-    for face in (FACE_B, PLAIN):
-        answer = with_body(site, f"{face}/registered-models/get", put(body), params=put(query))
+    for dialect in (DATABRICKS_UC, PLAIN):
+        answer = with_body(site, f"{dialect}/registered-models/get", put(body), params=put(query))
         refused(answer, 400, INVALID, words)
 
 
 def test_what_both_say_alike_is_taken(site: Site, two: tuple[str, str]) -> None:
-    path = f"{FACE_B}/model-versions/get"
+    path = f"{DATABRICKS_UC}/model-versions/get"
     answer = with_body(site, path, {"name": two[0], "version": 1}, params={"name": two[0], "version": "1"})
     assert answer.json()["model_version"]["name"] == two[0]
     halves = with_body(site, path, {"version": "1"}, params={"name": two[0]})
@@ -175,7 +175,7 @@ def test_what_both_say_alike_is_taken(site: Site, two: tuple[str, str]) -> None:
 
 def test_two_bodies_under_one_address_are_two_requests(site: Site, two: tuple[str, str]) -> None:
     """What a GET without a body means is remembered by its address; with one it must not be."""
-    path = f"{FACE_B}/registered-models/get"
+    path = f"{DATABRICKS_UC}/registered-models/get"
     for name in (*two, *two):
         assert with_body(site, path, {"name": name}).json()["registered_model"]["name"] == name
     refused(site.call("GET", path), 400, INVALID, "'name' is missing")
@@ -184,14 +184,16 @@ def test_two_bodies_under_one_address_are_two_requests(site: Site, two: tuple[st
 def test_a_body_in_chunks_is_one_too(site: Site, two: tuple[str, str]) -> None:
     body = json.dumps({"name": two[1]}).encode()
     parts = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
-    head = site.head("GET", f"{FACE_B}/registered-models/get", "Transfer-Encoding: chunked", "Connection: close")
+    head = site.head("GET", f"{DATABRICKS_UC}/registered-models/get", "Transfer-Encoding: chunked", "Connection: close")
     answer = site.raw(head + parts)
     assert answer.startswith(b"HTTP/1.1 200") and two[1].encode() in answer, answer[:300]
 
 
 def test_a_long_body_is_refused(site: Site, two: tuple[str, str]) -> None:
     long = {"name": two[0], "x": "a" * JSON_BYTES}
-    refused(with_body(site, f"{FACE_B}/registered-models/get", long), 400, INVALID, f"larger than {JSON_BYTES} bytes")
+    refused(
+        with_body(site, f"{DATABRICKS_UC}/registered-models/get", long), 400, INVALID, f"larger than {JSON_BYTES} bytes"
+    )
     refused(with_body(site, f"{SCIM}/Users", long), 400, INVALID, f"larger than {JSON_BYTES} bytes")
 
 
@@ -237,4 +239,4 @@ def test_a_field_has_its_own_name_and_its_name_in_lower_camel_case(site: Site) -
         refused(with_body(site, f"{UC}/models", bad), 400, INVALID, words)
         refused(site.call("GET", f"{UC}/models?{httpx.QueryParams(bad)}"), 400, INVALID, words)
     inside = {"name": f"{schema}.n", "tags": [{"key": "a", "Key": "b"}]}
-    refused(site.call("POST", f"{FACE_B}/registered-models/create", inside), 400, INVALID, "looks like")
+    refused(site.call("POST", f"{DATABRICKS_UC}/registered-models/create", inside), 400, INVALID, "looks like")

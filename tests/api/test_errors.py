@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, V1, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, refused, site
 
 import modelkeep
 from modelkeep.api.account.errors import scim
@@ -59,7 +59,7 @@ def test_messages_are_cut_and_always_utf_8() -> None:
     assert harmless("What it is.") == "What it is."
 
 
-def test_the_faces_name_what_is_missing(site: Site) -> None:
+def test_the_dialects_name_what_is_missing(site: Site) -> None:
     cases: list[tuple[RegistryError, int, str]] = [
         (errors.NotFound("x", kind="CATALOG"), 404, "RESOURCE_DOES_NOT_EXIST"),
         (errors.NotFound("x", kind="SCHEMA"), 404, "RESOURCE_DOES_NOT_EXIST"),
@@ -239,16 +239,16 @@ def test_a_name_used_again_inherits_nothing(site: Site) -> None:
     user, token = site.user()
     site.allow(user, "catalog", model.partition(".")[0], "USE_CATALOG", "USE_SCHEMA")
     site.allow(user, "function", model, "EXECUTE", "MANAGE")
-    site.ok("POST", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "a", "version": "1"})
-    site.ok("POST", f"{FACE_B}/registered-models/set-tag", {"name": model, "key": "k", "value": "v"})
-    site.ok("GET", f"{FACE_B}/registered-models/get", {"name": model}, token)
-    site.ok("PATCH", f"{FACE_B}/registered-models/update", {"name": model, "new_name": "moved"})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/alias", {"name": model, "alias": "a", "version": "1"})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/set-tag", {"name": model, "key": "k", "value": "v"})
+    site.ok("GET", f"{DATABRICKS_UC}/registered-models/get", {"name": model}, token)
+    site.ok("PATCH", f"{DATABRICKS_UC}/registered-models/update", {"name": model, "new_name": "moved"})
     for make in (True, False):
         if make:
-            site.ok("POST", f"{FACE_B}/registered-models/create", {"name": model})
+            site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": model})
         else:
-            site.ok("DELETE", f"{FACE_B}/registered-models/delete", {"name": model})
-            site.ok("POST", f"{FACE_B}/registered-models/create", {"name": model})
+            site.ok("DELETE", f"{DATABRICKS_UC}/registered-models/delete", {"name": model})
+            site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": model})
         refused(site.b("GET", "registered-models/get", {"name": model}, token), 403, "PERMISSION_DENIED", "EXECUTE")
         fresh = site.b("GET", "registered-models/get", {"name": model}).json()["registered_model"]
         assert (fresh["aliases"], fresh["tags"]) == ([], [])

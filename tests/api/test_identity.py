@@ -9,7 +9,7 @@ import uuid
 
 import httpx
 import pytest
-from api.serving import FACE_B, UC, V1, Site, World, refused, site, wait_until
+from api.serving import DATABRICKS_UC, UC, V1, Site, World, refused, site, wait_until
 
 __all__ = ["site"]
 
@@ -423,7 +423,7 @@ def test_a_caller_who_leaves_before_the_answer_leaves_nothing_half_done(site: Si
     for number in range(20):
         body = b'{"name":"%s.left%d","tags":[{"key":"a","value":"b"}]}' % (schema.encode(), number)
         with socket.create_connection(("127.0.0.1", site.settings.port), 5) as connection:
-            path = f"{FACE_B}/registered-models/create"
+            path = f"{DATABRICKS_UC}/registered-models/create"
             connection.sendall(site.head("POST", path, f"Content-Length: {len(body)}") + body)
     wait_until(lambda: tasks(site) <= before + 1)
     for number in range(20):

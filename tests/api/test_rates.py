@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api.serving import FACE_B, UC, V1, Site, one_minute, running_site
+from api.serving import DATABRICKS_UC, UC, V1, Site, one_minute, running_site
 
 from modelkeep.api import app
 from modelkeep.http.rate_limits import RateLimiter
@@ -69,7 +69,7 @@ def user(limited: Site) -> str:
 
 PATHS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", f"{UC}/catalogs", None),
-    ("GET", f"{FACE_B}/registered-models/search", {}),
+    ("GET", f"{DATABRICKS_UC}/registered-models/search", {}),
     ("GET", "/api/2.0/mlflow/registered-models/search", {}),
     ("GET", "/api/2.0/preview/scim/v2/Me", None),
     ("GET", f"{V1}/me", None),

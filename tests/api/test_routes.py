@@ -5,7 +5,7 @@ import time
 
 import httpx
 import pytest
-from api.serving import FACE_B, UC, V1, Site, World, filled, refused, running_site, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, World, filled, refused, running_site, site
 
 from modelkeep.api.account.scim import ACCOUNT as SCIM_ACCOUNT
 from modelkeep.api.account.scim import WORKSPACE as SCIM
@@ -24,12 +24,12 @@ PUBLIC = {
     # What a client needs to sign in, and where it proves who it is.
     *(
         call
-        for face in ("/oidc", "/oidc/accounts/{account_id}")
+        for prefix in ("/oidc", "/oidc/accounts/{account_id}")
         for call in (
-            f"GET {face}/.well-known/oauth-authorization-server",
-            f"POST {face}/v1/token",
-            f"GET {face}/v1/authorize",
-            f"POST {face}/v1/authorize",
+            f"GET {prefix}/.well-known/oauth-authorization-server",
+            f"POST {prefix}/v1/token",
+            f"GET {prefix}/v1/authorize",
+            f"POST {prefix}/v1/authorize",
         )
     ),
     "GET /openapi.json",
@@ -52,9 +52,9 @@ ANYONE = {
     "GET /metrics",
     "POST /api/2.0/mlflow/client-telemetry/ingest",
     "GET /api/2.0/preview/scim/v2/Me",
-    f"GET {FACE_B}/registered-models/search",
-    f"GET {FACE_B}/model-versions/search",
-    f"GET {FACE_B}/registered-models:is-databricks-sdk-models-artifact-repository-enabled",
+    f"GET {DATABRICKS_UC}/registered-models/search",
+    f"GET {DATABRICKS_UC}/model-versions/search",
+    f"GET {DATABRICKS_UC}/registered-models:is-databricks-sdk-models-artifact-repository-enabled",
     f"GET {UC}/catalogs",
     f"GET {UC}/models",
     f"GET {UC}/storage-credentials",
@@ -272,9 +272,9 @@ def test_every_verb_on_every_path(site: Site, world: World) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"{FACE_B}/registered-models/get//",
-        f"/x{FACE_B}/registered-models/get",
-        f"{FACE_B}//registered-models/get",
+        f"{DATABRICKS_UC}/registered-models/get//",
+        f"/x{DATABRICKS_UC}/registered-models/get",
+        f"{DATABRICKS_UC}//registered-models/get",
         "/api/2.0/preview/mlflow",
         "/api/2.0/preview/mlflow/nothing",
         "/api/2.0/preview/preview/mlflow/registered-models/get",
@@ -283,15 +283,15 @@ def test_every_verb_on_every_path(site: Site, world: World) -> None:
         "/api/2.0/unity-catalog",
         "/ajax-api/2.0/unity-catalog/catalogs",
         "/api/2.0/Preview/mlflow/registered-models/search",
-        f"{FACE_B}/Registered-Models/get",
-        f"{FACE_B}/registered-models/get;x=1",
-        f"{FACE_B}/registered-models/get%00",
-        f"{FACE_B}/registered-models/get%20",
-        f"{FACE_B}/registered-models/get%252f",
-        f"{FACE_B}/prompt",
-        f"{FACE_B}/prompts/a.b.c/nothing",
-        f"{FACE_B}/prompts:search",
-        f"{FACE_B}/registered-models/list",
+        f"{DATABRICKS_UC}/Registered-Models/get",
+        f"{DATABRICKS_UC}/registered-models/get;x=1",
+        f"{DATABRICKS_UC}/registered-models/get%00",
+        f"{DATABRICKS_UC}/registered-models/get%20",
+        f"{DATABRICKS_UC}/registered-models/get%252f",
+        f"{DATABRICKS_UC}/prompt",
+        f"{DATABRICKS_UC}/prompts/a.b.c/nothing",
+        f"{DATABRICKS_UC}/prompts:search",
+        f"{DATABRICKS_UC}/registered-models/list",
         "/api/3.0/mlflow/unity-catalog/registered-models/get",
         "/ajax-api/2.0/mlflow/unity-catalog/registered-models/get",
         "/health/../metrics",

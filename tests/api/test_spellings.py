@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from api.filing import MLMODEL
-from api.serving import FACE_B, UC, V1, Site, World, filled, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, World, filled, refused, site
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,7 +126,7 @@ def test_spelling_again_changes_nothing(path: str) -> None:
 
 def post(site: Site, body: bytes, coding: str = "gzip", path: str = "registered-models/set-tag") -> httpx.Response:
     headers = {"content-type": "application/json", "content-encoding": coding}
-    return site.call("POST", f"{FACE_B}/{path}", content=body, headers=headers)
+    return site.call("POST", f"{DATABRICKS_UC}/{path}", content=body, headers=headers)
 
 
 def tagging(model: str, value: str = "ml") -> bytes:
@@ -219,6 +219,6 @@ def test_a_file_is_stored_as_it_was_sent(site: Site) -> None:
     for name, content in sent_files.items():
         coding = {} if name == "MLmodel" else {"content-encoding": "gzip"}
         assert site.call("PUT", f"{root}/{name}", content=content, headers=coding).status_code == 204
-    site.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": model, "version": "1"})
+    site.ok("POST", f"{DATABRICKS_UC}/model-versions/finalize", {"name": model, "version": "1"})
     for name, content in sent_files.items():
         assert site.call("GET", f"{root}/{name}").content == content, name

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api.serving import FACE_B, UC, V1, Site, running_site
+from api.serving import DATABRICKS_UC, UC, V1, Site, running_site
 from live import Server, running_server
 
 pytestmark = pytest.mark.clients
@@ -41,7 +41,7 @@ def test_what_one_node_takes_the_other_refuses_at_once(nodes: tuple[Site, Server
 
         def tag(key: str) -> int:
             fields = {"name": model, "key": key, "value": "a"}
-            return other.post(f"{FACE_B}/registered-models/set-tag", json=fields).status_code
+            return other.post(f"{DATABRICKS_UC}/registered-models/set-tag", json=fields).status_code
 
         def until(ask: Any, take: tuple[Any, ...], give: tuple[Any, ...]) -> None:
             """Allowed, taken, refused, given back, allowed."""

@@ -53,9 +53,11 @@ def test_uc_client_without_a_way_to_files(tmp_path: Path) -> None:
 
 def made_by_b(server: Server, name: str, versions: int = 1) -> None:
     body = {"name": name, "description": "made by B", "tags": [{"key": "team", "value": "ds"}]}
-    server.face_b("POST", "registered-models/create", body).raise_for_status()
+    server.databricks_uc("POST", "registered-models/create", body).raise_for_status()
     for _ in range(versions):
-        server.face_b("POST", "model-versions/create", {"name": name, "source": "models:/m-1"}).raise_for_status()
+        server.databricks_uc(
+            "POST", "model-versions/create", {"name": name, "source": "models:/m-1"}
+        ).raise_for_status()
 
 
 def test_registered_models(server: Server, catalog: str) -> None:

@@ -38,7 +38,7 @@ def test_sdk(server: Server, catalog: str) -> None:
         assert answer.result
         return answer.result.data_array or []
 
-    server.face_b("POST", "registered-models/create", {"name": f"{catalog}.ml_team.iris"}).raise_for_status()
+    server.databricks_uc("POST", "registered-models/create", {"name": f"{catalog}.ml_team.iris"}).raise_for_status()
     assert rows("SHOW MODELS LIKE 'ir*'") == [["ml_team", "iris"]]
     assert rows(f"GRANT USE CATALOG, USE SCHEMA ON CATALOG {catalog} TO {quoted}") == []
     rows(f"GRANT EXECUTE ON FUNCTION iris TO {quoted}")

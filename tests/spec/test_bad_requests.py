@@ -1,4 +1,4 @@
-"""Requests that are wrong in one way each, on every route of every vocabulary: refused in the face's own shape, never a failure."""
+"""Requests that are wrong in one way each, on every route of every vocabulary: refused in the dialect's own shape, never a failure."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import httpx
 import msgspec
 import pytest
-from api.serving import FACE_B, RETRIED, UC, V1, Site, World, filled, site
+from api.serving import DATABRICKS_UC, RETRIED, UC, V1, Site, World, filled, site
 
 from modelkeep.api.errors import databricks
 from modelkeep.http.routing import Route
@@ -61,7 +61,7 @@ def send(site: Site, world: World, case: Case, extra: dict[str, Any], token: str
 
 
 def sound(answer: httpx.Response, case: Case, *statuses: int) -> str:
-    """Asserts an answer that is no failure and, if it refuses, has the face's shape; returns the sentence."""
+    """Asserts an answer that is no failure and, if it refuses, has the dialect's shape; returns the sentence."""
     headers, route = case
     said = f"{route.method} {route.path} {headers}: {answer.status_code} {answer.text[:500]}"
     assert answer.status_code not in RETRIED, said
@@ -147,9 +147,9 @@ def path_fields(site: Site, world: World, token: str | None = None) -> dict[str,
     request = {
         f"{UC}/catalogs": {},
         f"{UC}/schemas": {"catalog_name": catalog},
-        f"{FACE_B}/registered-models/search": {},
+        f"{DATABRICKS_UC}/registered-models/search": {},
         f"{UC}/models": {"catalog_name": catalog, "schema_name": schema},
-        f"{FACE_B}/model-versions/search": {},
+        f"{DATABRICKS_UC}/model-versions/search": {},
     }
     result: dict[str, str] = {}
     for path, extra in request.items():
@@ -160,7 +160,7 @@ def path_fields(site: Site, world: World, token: str | None = None) -> dict[str,
 
 
 def one_list(path: str, other: str) -> bool:
-    """Two faces of the same list may share its tokens."""
+    """Two dialects of the same list may share its tokens."""
     models = ("/models", "registered-models/search")
     return path == other or (path.endswith(models) and other.endswith(models))
 

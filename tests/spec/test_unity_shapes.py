@@ -1,4 +1,4 @@
-"""Every answer of the native face against open-source Unity Catalog's own description, as its generated client holds it.
+"""Every answer of the native routes against open-source Unity Catalog's own description, as its generated client holds it.
 
 `unitycatalog-client` is made of that description: which path answers what is read off its source, and its classes, whose
 fields are strict, check the values. What differs on purpose is listed here and in docs/dev/api-quirks.md.

@@ -128,3 +128,15 @@ def test_tests_and_benches_are_held_to_names_and_not_to_words(
     path.write_text('"""Whoever asked is told."""\nfound = 1\n')
     assert [line for line, _ in vocabulary.findings(path)] == [2]
     assert path in vocabulary.files()
+
+
+@pytest.mark.parametrize("line", ["# As {} B", 'URL = "/x"  # {} e', "{}_B = 1", "server.{}_b()", '"""{}s A"""'])
+@pytest.mark.parametrize("word", ["face", "Face", "FACE"])
+def test_a_dialect_is_called_after_its_client(tmp_path: Path, word: str, line: str):
+    findings = _findings(tmp_path, "module.py", line.format(word))
+    assert any("is called after its client" in finding for finding in findings)
+
+
+@pytest.mark.parametrize("line", ["interface = 1", "# The surface", 'x = "typeface"', "# face to face"])
+def test_other_faces_pass(tmp_path: Path, line: str):
+    assert _findings(tmp_path, "module.py", line) == []

@@ -1,4 +1,4 @@
-"""Malformed and two-faced calls: one clear 4xx in JSON, nothing done, nothing that clients repeat for minutes."""
+"""Malformed and ambiguous calls: one clear 4xx in JSON, nothing done, nothing that clients repeat for minutes."""
 
 import gzip
 import json

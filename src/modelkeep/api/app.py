@@ -40,13 +40,13 @@ _HEALTH = frozenset(
 
 
 class TrackingHandler(Protocol):
-    """The workspace's face: MLflow's tracking API and UI, behind this server's sign-in."""
+    """A workspace's tracking server: MLflow's tracking API and UI, behind this server's sign-in."""
 
     async def handle(self, request: Request, actor: Actor) -> Response | None: ...
 
 
 class App:
-    """Routes of all faces over one engine."""
+    """Routes of all dialects over one engine."""
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class NotAssigned(PermissionDenied):
 
 
 class Authenticator:
-    """Signs requests in. Shared by all faces of a process."""
+    """Signs requests in. Shared by all dialects of a process."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ class Error(TypedDict):
 
 
 def databricks(error: RegistryError) -> tuple[int, Error]:
-    """For the Databricks faces: legacy Unity Catalog, native Unity Catalog, Files API, tracking."""
+    """For Databricks' dialects: legacy Unity Catalog, native Unity Catalog, Files API, tracking."""
     code = error.code
     if error.kind in _KINDS:
         if isinstance(error, AlreadyExists):

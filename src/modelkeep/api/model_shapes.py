@@ -1,4 +1,4 @@
-"""What the faces of a model share: how a model, a version's source and the place of its files are written."""
+"""What the dialects share about models: how a model, a version's source and the place of its files are written."""
 
 import re
 from collections.abc import Callable, Collection, Sequence

@@ -16,8 +16,8 @@ from modelkeep.http.routing import Answer, Renderer, Route
 
 Json = dict[str, Any]
 
-# The longest prefix of a path says which face it is of: (prefix, word of its operation ids, tag, what it is for).
-FACES = (
+# The longest prefix of a path says which dialect it is of: (prefix, word of its operation ids, tag, what it is for).
+DIALECTS = (
     ("/api/2.0/mlflow/unity-catalog", "mlflow_uc", "MLflow databricks-uc", "MLflow's `databricks-uc` registry client."),
     (
         "/api/2.1/unity-catalog",
@@ -87,9 +87,9 @@ def document(routes: Sequence[Route], version: str) -> Json:
     for route in routes:
         paths.setdefault(route.path.replace("*}", "}"), {})[route.method.lower()] = _operation(route, shapes)
     errors = {name: body for route in routes for name, body in shapes.errors(route.render or databricks).items()}
-    there = {_face(route.path)[2] for route in routes}
+    there = {_dialect_of(route.path)[2] for route in routes}
     tags: dict[str, str] = {}
-    for _, _, tag, about in FACES:
+    for _, _, tag, about in DIALECTS:
         if tag in there and not tags.get(tag):
             tags[tag] = about
     return {
@@ -138,7 +138,7 @@ class Shapes:
         return schema["properties"], schema.get("required", [])
 
     def errors(self, render: Renderer) -> Json:
-        """A face's refusals by name, which ends with the status: what its renderer makes of every error that there is."""
+        """A dialect's refusals by name, which ends with the status: what its renderer makes of every error that there is."""
         if render in self._errors:
             return self._errors[render]
         codes: dict[int, set[str]] = {}
@@ -181,7 +181,7 @@ def _error_type(render: Renderer) -> Any:
 
 
 def _dialect(render: Renderer) -> str:
-    """The package of the face, or the renderer's own name where several faces share it, or the face has several."""
+    """The client's package, or the renderer's own name where several packages share it, or the package has several."""
     package = render.__module__.removeprefix("modelkeep.api.").partition(".")[0]
     name: str = getattr(render, "__name__", package)
     return name if package == "errors" or name.startswith("workspace") else package
@@ -209,15 +209,17 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(inner)
 
 
-def _face(path: str) -> tuple[str, str, str, str]:
-    return next(face for face in FACES if path == face[0] or path.startswith((f"{face[0]}/", f"{face[0]}:")))
+def _dialect_of(path: str) -> tuple[str, str, str, str]:
+    return next(
+        dialect for dialect in DIALECTS if path == dialect[0] or path.startswith((f"{dialect[0]}/", f"{dialect[0]}:"))
+    )
 
 
 # --- one operation ---------------------------------------------------------------------------------------------------
 
 
 def _operation(route: Route, shapes: Shapes) -> Json:
-    prefix, word, tag, _ = _face(route.path)
+    prefix, word, tag, _ = _dialect_of(route.path)
     summary, description = _words(route)
     described: Json = {
         "operationId": "_".join([word, route.method.lower(), *re.findall(r"\w+", route.path.removeprefix(prefix))]),

@@ -64,7 +64,7 @@ class Assertions(Protocol):
 
 
 class SignIn:
-    """Makes tokens. Shared by all faces of a process."""
+    """Makes tokens. Shared by all dialects of a process."""
 
     def __init__(self, db: Database, assertions: Assertions, session_ms: int, groups: dict[str, str]) -> None:
         """`groups`: of a claim's value, the group here that it stands for."""

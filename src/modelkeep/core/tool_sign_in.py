@@ -62,7 +62,7 @@ class Tokens(msgspec.Struct, frozen=True):
 
 
 class ToolSignIn:
-    """Makes codes and tokens. Shared by all faces of a process."""
+    """Makes codes and tokens. Shared by all dialects of a process."""
 
     def __init__(self, db: Database, longest_ms: int) -> None:
         """`longest_ms`: how long a refresh token and its successors live, in milliseconds."""

@@ -1,4 +1,4 @@
-"""Every failure that a caller may see: one class a kind; each wire face decides how its dialect spells it.
+"""Every failure that a caller may see: one class a kind; each dialect decides how it spells it.
 
 RegistryError
 ├─ InvalidArgument ├─ BadName ├─ NotThreeLevels ├─ BadPageToken ├─ LimitExceeded └─ BadSetting

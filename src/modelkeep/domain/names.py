@@ -17,7 +17,7 @@ from modelkeep.domain.paths import breaks_urls
 MAX_NAME = 255  # characters, of one part
 MAX_COMMENT = 65_535  # characters (OSS Unity Catalog's column)
 MAX_SOURCE = 2_000  # characters
-MAX_TAG_VALUE = 100_000  # characters (MLflow; the other faces take 1,000)
+MAX_TAG_VALUE = 100_000  # characters (MLflow; the other dialects take 1,000)
 MAX_VERSION = 2**63 - 1
 
 # Control, format (bidi overrides, zero width), surrogate, line and paragraph separators: never part of a name.
@@ -197,7 +197,7 @@ def check_alias(alias: str) -> str:
 
 
 def check_tag(key: str, value: str) -> None:
-    """What any face may set; each has its own rule besides. Raises InvalidArgument."""
+    """What any dialect may set; each has its own rule besides. Raises InvalidArgument."""
     if not 1 <= len(key) <= 255:
         raise InvalidArgument(f"A tag key has 1 to 255 characters, got {len(key)}.")
     if bad := sorted({c for c in key if unicodedata.category(c) == "Cc"}):
@@ -217,7 +217,7 @@ def check_mlflow_tag(key: str, value: str) -> None:
 
 
 def check_platform_tag(key: str, value: str) -> None:
-    """Of all other faces (Databricks, database-objects/tags). Raises InvalidArgument."""
+    """Of all other dialects (Databricks, database-objects/tags). Raises InvalidArgument."""
     if key.startswith("feast."):  # Feast's register_model sets `feast.feature_service` on the version
         check_tag(key, "")
     else:

@@ -1,4 +1,4 @@
-"""One HTTP request and one answer, as every face sees them: a thin typed skin over ASGI."""
+"""One HTTP request and one answer, as every dialect sees them: a thin typed skin over ASGI."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping

@@ -11,7 +11,7 @@ from modelkeep.http.messages import Request, Response
 from modelkeep.limits import JSON_BYTES, LONG_JSON_BYTES
 
 Renderer = Callable[[RegistryError], tuple[int, Any]]
-"""(HTTP status, body) of an error in a face's dialect."""
+"""(HTTP status, body) of an error in one dialect."""
 
 Handler = Callable[[Request, Actor, dict[str, str]], Awaitable[Response]]
 
@@ -56,7 +56,7 @@ class Route(msgspec.Struct, frozen=True):
     fit: Callable[[Any, Request], Any] | None = None
     """Of an answer: what is left of it for a client that its headers say cannot take all."""
     answers: tuple[Answer, ...] = ()
-    """Of a handler. A public one names its refusals, too: an Answer without a type, of the face's own shape."""
+    """Of a handler. A public one names its refusals, too: an Answer without a type, of the dialect's own shape."""
     sends: str = ""
     """Content type of a handler's request body where that is no JSON; the fields are then in the query."""
 

@@ -25,7 +25,7 @@ from modelkeep.serve.tracking import tracking_of
 
 @asynccontextmanager
 async def application(registry: Registry, lifecycle: Lifecycle | None = None) -> AsyncGenerator[App]:
-    """All faces over one registry, with the workspace behind them where it is on. `lifecycle`: whether we are stopping."""
+    """All dialects over one registry, with the workspace behind them where it is on. `lifecycle`: whether we are stopping."""
     from modelkeep.api.account import (
         federation,
         oauth,

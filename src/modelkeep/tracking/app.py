@@ -1,4 +1,4 @@
-"""The tracking face: finds the route, checks its rule, and runs its act. What no route names is not ours to answer."""
+"""The tracking dialect: finds the route, checks its rule, and runs its act. What no route names is not ours to answer."""
 
 from collections.abc import Awaitable, Callable
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Every workspace's tracking face: an actor reaches that of its own workspace, whose server starts at the first call.
+"""Every workspace's tracking app: an actor reaches that of its own workspace, whose server starts at the first call.
 
 A tracking server each: experiments of the same name may exist in two workspaces, and no fault of MLflow's can show one
 the other's.

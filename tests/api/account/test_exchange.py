@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from api.filing import MLMODEL, Shelf, running_shelf
-from api.serving import FACE_B, UC, refused
+from api.serving import DATABRICKS_UC, UC, refused
 
 from modelkeep.jobs.tasks import clear_shared, reap
 from modelkeep.serve.process import background
@@ -120,7 +120,7 @@ def test_directories_are_told_only_to_whom_they_are_for(shelf: Exchange) -> None
     assert shelf.message_of(name, number, token, OTHERS) == stable
     fields = {"name": name, "version": str(number)}
     for agent in (OSS, OTHERS):
-        body = shelf.call("GET", f"{FACE_B}/model-versions/get", fields, headers={"user-agent": agent}).json()
+        body = shelf.call("GET", f"{DATABRICKS_UC}/model-versions/get", fields, headers={"user-agent": agent}).json()
         assert body["model_version"]["storage_location"] == stable
 
     async def recorded() -> list[Any]:

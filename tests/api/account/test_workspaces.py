@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api.serving import FACE_B, UC, V1, Site, refused, running_site, wait_until
+from api.serving import DATABRICKS_UC, UC, V1, Site, refused, running_site, wait_until
 
 from modelkeep.domain.addresses import is_local, parse_address
 from modelkeep.domain.errors import InvalidArgument
@@ -257,11 +257,11 @@ def uploads(site: Site, model: str) -> dict[str, Any]:
     return {"path": f"/Models/{model.replace('.', '/')}/1/MLmodel"}
 
 
-def test_a_catalog_that_is_not_bound_is_closed_to_every_face(site: Site, dev: dict[str, Any]) -> None:
+def test_a_catalog_that_is_not_bound_is_closed_to_every_dialect(site: Site, dev: dict[str, Any]) -> None:
     model = site.model(versions=1)
     catalog, schema, own = model.split(".")
     assert site.ok("PATCH", f"{UC}/catalogs/{catalog}", {"isolation_mode": "ISOLATED"})["isolation_mode"] == "ISOLATED"
-    assert site.ok("GET", f"{FACE_B}/registered-models/get", {"name": model})
+    assert site.ok("GET", f"{DATABRICKS_UC}/registered-models/get", {"name": model})
     plain = "/api/2.0/mlflow"
     for method, path, fields in (
         ("GET", f"{UC}/catalogs/{catalog}", None),
@@ -272,9 +272,9 @@ def test_a_catalog_that_is_not_bound_is_closed_to_every_face(site: Site, dev: di
         ("GET", f"{UC}/permissions/function/{model}", None),
         ("PATCH", f"{UC}/catalogs/{catalog}", {"comment": "x"}),
         ("PATCH", f"{UC}/catalogs/{catalog}", {"owner": "admin"}),
-        ("GET", f"{FACE_B}/registered-models/get", {"name": model}),
+        ("GET", f"{DATABRICKS_UC}/registered-models/get", {"name": model}),
         ("GET", f"{plain}/registered-models/get", {"name": model}),
-        ("POST", f"{FACE_B}/model-versions/create", {"name": model, "source": "models:/m-1"}),
+        ("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": model, "source": "models:/m-1"}),
         ("POST", "/api/2.0/fs/create-upload-url", uploads(site, model)),
         ("GET", f"{V1}/models/{model}/versions/1/lineage", None),
         ("GET", f"/api/2.0/fs/directories/Models/{catalog}/{schema}/{own}/1", None),
@@ -288,9 +288,9 @@ def test_a_catalog_that_is_not_bound_is_closed_to_every_face(site: Site, dev: di
         (f"{UC}/models", {}),
         (f"{UC}/models", {"include_browse": "true"}),
         (f"{UC}/catalogs", {"include_browse": "true"}),
-        (f"{FACE_B}/registered-models/search", {}),
+        (f"{DATABRICKS_UC}/registered-models/search", {}),
         (f"{plain}/registered-models/search", {}),
-        (f"{FACE_B}/model-versions/search", {"filter": f"name = '{model}'"}),
+        (f"{DATABRICKS_UC}/model-versions/search", {"filter": f"name = '{model}'"}),
     ):
         assert catalog in site.call("GET", path, fields).text, path
         assert catalog not in from_dev(site, "GET", path, fields).text, path
@@ -308,10 +308,10 @@ def test_a_read_only_binding_refuses_what_writes(site: Site, dev: dict[str, Any]
     assert catalog in from_dev(site, "GET", f"{UC}/catalogs").text
     for method, path, fields in (
         ("POST", f"{UC}/schemas", {"name": "fresh", "catalog_name": catalog}),
-        ("POST", f"{FACE_B}/model-versions/create", {"name": model, "source": "models:/m-1"}),
+        ("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": model, "source": "models:/m-1"}),
         ("POST", "/api/2.0/fs/create-upload-url", uploads(site, model)),
-        ("POST", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "a", "version": "1"}),
-        ("POST", f"{FACE_B}/registered-models/set-tag", {"name": model, "key": "k", "value": "v"}),
+        ("POST", f"{DATABRICKS_UC}/registered-models/alias", {"name": model, "alias": "a", "version": "1"}),
+        ("POST", f"{DATABRICKS_UC}/registered-models/set-tag", {"name": model, "key": "k", "value": "v"}),
         ("PATCH", f"{UC}/permissions/function/{model}", {"changes": [{"principal": "admin", "add": ["EXECUTE"]}]}),
         ("POST", f"{V1}/models/{other}/versions/1/copy", {"destination": model}),
         ("DELETE", f"{UC}/models/{model}", None),

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api.serving import FACE_B, UC, V1, WAREHOUSE_ID, Site, one_minute, refused, running_site, site
+from api.serving import DATABRICKS_UC, UC, V1, WAREHOUSE_ID, Site, one_minute, refused, running_site, site
 
 __all__ = ["one_minute", "site"]
 ME = "/api/2.0/preview/scim/v2/Me"
@@ -17,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 SQL = {"statement": "SHOW CATALOGS", "warehouse_id": WAREHOUSE_ID}
 READS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", f"{UC}/catalogs", None),
-    ("GET", f"{FACE_B}/registered-models/search", {}),
+    ("GET", f"{DATABRICKS_UC}/registered-models/search", {}),
     ("GET", "/api/2.0/mlflow/registered-models/search", {}),
     ("GET", ME, None),
     ("GET", f"{V1}/me", None),

@@ -1,4 +1,4 @@
-"""What face B answers, parsed by the client's own messages, with nothing unknown in it."""
+"""What `databricks-uc` is answered, parsed by the client's own messages, with nothing unknown in it."""
 
 import math
 from typing import Any

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, V1, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, refused, site
 
 __all__ = ["site"]
 
 INVALID = "INVALID_PARAMETER_VALUE"
-PROMPTS = f"{FACE_B}/prompts"
+PROMPTS = f"{DATABRICKS_UC}/prompts"
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,7 @@ def test_a_renamed_prompt_keeps_everything_but_its_name(site: Site) -> None:
     ):
         refused(site.call("PATCH", path, {"new_name": name}), 400, INVALID, words)
     refused(site.call("PATCH", path, {"new_name": "new"}, token=token), 403, "PERMISSION_DENIED")
-    site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.taken"})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"{schema}.taken"})
     refused(site.call("PATCH", path, {"new_name": "taken"}), 409, "RESOURCE_ALREADY_EXISTS")
     refused(site.call("PATCH", path, {"new_name": "taken", "comment": "lost"}), 409, "RESOURCE_ALREADY_EXISTS")
     answer = site.ok("PATCH", path, {"new_name": "new", "comment": "moved"})

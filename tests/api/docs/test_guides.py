@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, FUNCTION, UC, V1, Site, running_site
+from api.serving import DATABRICKS_UC, FUNCTION, UC, V1, Site, running_site
 from api.v1.test_audit import sealed
 from connect import BLOCK, GUIDES, sections
 from issuer import Issuer, running_issuer
@@ -54,9 +54,9 @@ def furnish(site: Site) -> None:
     """What the pages take for granted."""
     site.ok("POST", f"{UC}/catalogs", {"name": "prod"})
     site.ok("POST", f"{UC}/schemas", {"name": "ml_team", "catalog_name": "prod"})
-    site.ok("POST", f"{FACE_B}/registered-models/create", {"name": M})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": M})
     for _ in range(8):
-        site.ok("POST", f"{FACE_B}/model-versions/create", {"name": M, "source": "models:/m-1"})
+        site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": M, "source": "models:/m-1"})
     site.ok("PUT", f"{UC}/models/{M}/aliases/old", {"version_num": 1})
     place = {"catalog_name": "prod", "schema_name": "ml_team"}
     site.ok("POST", f"{UC}/volumes", {**place, "name": "raw", "volume_type": "MANAGED"})

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, Site, refused, site
 from openapi_spec_validator import validate
 
 from modelkeep.api.openapi import without_answer_types
@@ -67,7 +67,7 @@ def test_only_public_routes_need_no_token(spoken: tuple[Any, list[Route]]) -> No
     assert document["security"] == [{"bearer": []}]
 
 
-def test_refusals_are_in_the_words_of_their_face(site: Site) -> None:
+def test_refusals_are_in_the_words_of_their_dialect(site: Site) -> None:
     databricks, oss = (site.http.get("/openapi.json", headers=headers).json() for headers in ({}, OSS))
 
     def codes(document: Any, operation: str, status: int) -> set[str]:
@@ -83,7 +83,7 @@ def test_refusals_are_in_the_words_of_their_face(site: Site) -> None:
 
 def test_fields_are_where_clients_send_them(site: Site) -> None:
     said = operations(site.http.get("/openapi.json").json())
-    get, create = said[f"GET {UC}/models/{{full_name}}"], said[f"POST {FACE_B}/registered-models/create"]
+    get, create = said[f"GET {UC}/models/{{full_name}}"], said[f"POST {DATABRICKS_UC}/registered-models/create"]
     assert {(p["name"], p["in"]) for p in get["parameters"]} >= {("full_name", "path"), ("include_aliases", "query")}
     [body] = create["requestBody"]["content"].values()
     assert body["schema"]["$ref"].startswith("#/components/schemas/")

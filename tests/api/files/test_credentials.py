@@ -15,7 +15,7 @@ import boto3
 import httpx
 import pytest
 from api.filing import MLMODEL, Shelf, named, running_shelf
-from api.serving import FACE_B, UC, refused
+from api.serving import DATABRICKS_UC, UC, refused
 from botocore.exceptions import ClientError
 
 from modelkeep.blobs.port import ListedObject
@@ -158,7 +158,7 @@ def test_only_clients_without_urls_are_told_of_the_store(shelf: Vending) -> None
         for agent, scheme in (("mlflow-python-client/2.11.4", "s3:"), ("databricks-sdk-py/0.156.0", "dbfs:")):
             query = {"name": name, "version": str(version)}
             headers = {"user-agent": agent}
-            body = shelf.call("GET", f"{FACE_B}/model-versions/{path}", query, headers=headers).json()
+            body = shelf.call("GET", f"{DATABRICKS_UC}/model-versions/{path}", query, headers=headers).json()
             assert body.get("model_version", body)[field].startswith(scheme), (path, agent)
 
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 from api.files.test_files import sdk
 from api.filing import FS, Shelf, named, send
-from api.serving import FACE_B, UC, V1, refused
+from api.serving import DATABRICKS_UC, UC, V1, refused
 from databricks.sdk.mixins.files import FilesExt
 
 pytest_plugins = ("backends", "api.filing")
@@ -172,7 +172,9 @@ def test_finalize_says_which_directories_some_clients_miss(folder_shelf: Shelf, 
     root = folder_shelf.ready({f"{directory}/part": b"1"})
     name, version = named(root)
     fields = {"name": name, "version": str(version)}
-    model_version = folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=fields).json()["model_version"]
+    model_version = folder_shelf.call("GET", f"{DATABRICKS_UC}/model-versions/get", params=fields).json()[
+        "model_version"
+    ]
     assert model_version["status"] == "READY" and f"'{directory.rpartition('/')[2]}'" in model_version["status_message"]
     copied = folder_shelf.ok(
         "POST", f"{V1}/models/{name}/versions/{version}/copy", {"destination": folder_shelf.model()}
@@ -184,7 +186,9 @@ def test_finalize_says_which_directories_some_clients_miss(folder_shelf: Shelf, 
 def test_finalize_says_nothing_of_names_that_come_back(folder_shelf: Shelf, file: str) -> None:
     name, version = named(folder_shelf.ready({file: b"1"}))
     fields = {"name": name, "version": str(version)}
-    model_version = folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=fields).json()["model_version"]
+    model_version = folder_shelf.call("GET", f"{DATABRICKS_UC}/model-versions/get", params=fields).json()[
+        "model_version"
+    ]
     assert model_version["status_message"] == ""
 
 
@@ -194,7 +198,7 @@ def test_a_new_name_that_urls_break_is_refused(folder_shelf: Shelf, part: str) -
     catalog, team = schema.split(".")
     place = {"catalog_name": catalog, "schema_name": team, "name": part}
     for path, fields in (
-        (f"{FACE_B}/registered-models/create", {"name": f"{schema}.{part}"}),
+        (f"{DATABRICKS_UC}/registered-models/create", {"name": f"{schema}.{part}"}),
         (f"{UC}/models", place),
         (f"{UC}/volumes", {**place, "volume_type": "MANAGED"}),
         (f"{UC}/schemas", {"catalog_name": catalog, "name": part}),
@@ -204,7 +208,7 @@ def test_a_new_name_that_urls_break_is_refused(folder_shelf: Shelf, part: str) -
         refused(folder_shelf.call("POST", path, fields), 400, "INVALID_PARAMETER_VALUE", "percent escape")
     name = folder_shelf.model(schema)
     renamed = {"name": name, "new_name": f"{schema}.{part}"}
-    answer = folder_shelf.call("PATCH", f"{FACE_B}/registered-models/update", renamed)
+    answer = folder_shelf.call("PATCH", f"{DATABRICKS_UC}/registered-models/update", renamed)
     refused(answer, 400, "INVALID_PARAMETER_VALUE", "percent escape")
 
 
@@ -222,12 +226,12 @@ def test_an_old_name_that_urls_break_is_used_and_renamed(folder_shelf: Shelf) ->
 
     folder_shelf.run(age())
     fields = {"name": old, "version": "1"}
-    assert folder_shelf.call("GET", f"{FACE_B}/model-versions/get", params=fields).status_code == 200
-    folder_shelf.ok("PATCH", f"{FACE_B}/registered-models/update", {"name": old, "description": "kept"})
-    folder_shelf.ok("PATCH", f"{FACE_B}/registered-models/update", {"name": old, "new_name": f"{schema}.{leaf}"})
-    folder_shelf.ok("DELETE", f"{FACE_B}/registered-models/delete", {"name": name})
+    assert folder_shelf.call("GET", f"{DATABRICKS_UC}/model-versions/get", params=fields).status_code == 200
+    folder_shelf.ok("PATCH", f"{DATABRICKS_UC}/registered-models/update", {"name": old, "description": "kept"})
+    folder_shelf.ok("PATCH", f"{DATABRICKS_UC}/registered-models/update", {"name": old, "new_name": f"{schema}.{leaf}"})
+    folder_shelf.ok("DELETE", f"{DATABRICKS_UC}/registered-models/delete", {"name": name})
 
 
 @pytest.mark.parametrize("name", ["50%", "a%zz", "a&b=c", "café", "a+b"])
 def test_other_new_names_stay_allowed(folder_shelf: Shelf, name: str) -> None:
-    folder_shelf.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{folder_shelf.schema()}.{name}"})
+    folder_shelf.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"{folder_shelf.schema()}.{name}"})

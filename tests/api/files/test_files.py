@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from api.filing import FS, LARGE, MLMODEL, Shelf, named, send
-from api.serving import FACE_B, refused, wait_until
+from api.serving import DATABRICKS_UC, refused, wait_until
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
 from databricks.sdk.errors import AlreadyExists, NotFound
@@ -300,7 +300,7 @@ def test_a_broken_upload_leaves_nothing(folder_shelf: Shelf) -> None:
     wait_until(lambda: not list(Path(folder_shelf.settings.data_dir).rglob("*.part")))
     assert folder_shelf.objects(root) == []
     answer = folder_shelf.call(
-        "POST", f"{FACE_B}/model-versions/finalize", dict(zip(("name", "version"), named(root), strict=True))
+        "POST", f"{DATABRICKS_UC}/model-versions/finalize", dict(zip(("name", "version"), named(root), strict=True))
     )
     refused(answer, 400, "INVALID_PARAMETER_VALUE", "MLmodel")
 
@@ -553,7 +553,7 @@ def test_a_copy_sent_in_parts_shares_the_files_of_its_source(folder_shelf: Shelf
     send_all(root)
     shelf.work()  # the source's hashes are known by now, the copy's are not
     body = {"name": name, "source": f"models:/{name}/1"}
-    copy = shelf.ok("POST", f"{FACE_B}/model-versions/create", body)["model_version"]["version"]
+    copy = shelf.ok("POST", f"{DATABRICKS_UC}/model-versions/create", body)["model_version"]["version"]
     send_all(f"{root[:-1]}{copy}")
     assert shelf.objects(f"{root[:-1]}{copy}") == shelf.objects(root)
     shelf.work()

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from api.files.test_files import Upload
 from api.filing import FS, MLMODEL, Shelf, encoded, named, running_shelf, send
-from api.serving import FACE_B, UC, V1, refused, wait_until
+from api.serving import DATABRICKS_UC, UC, V1, refused, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -52,12 +52,12 @@ def take_away(shelf: Shelf, who: str, name: str, privilege: str) -> None:
 
 
 def rename(shelf: Shelf, name: str, new: str) -> None:
-    shelf.ok("PATCH", f"{FACE_B}/registered-models/update", {"name": name, "new_name": new})
+    shelf.ok("PATCH", f"{DATABRICKS_UC}/registered-models/update", {"name": name, "new_name": new})
 
 
 def delete_version(shelf: Shelf, root: str) -> None:
     name, version = named(root)
-    shelf.ok("DELETE", f"{FACE_B}/model-versions/delete", {"name": name, "version": str(version)})
+    shelf.ok("DELETE", f"{DATABRICKS_UC}/model-versions/delete", {"name": name, "version": str(version)})
 
 
 # --- who may ask for a URL -------------------------------------------------------------------------------------------
@@ -330,7 +330,7 @@ def test_a_url_ends_with_the_name_and_never_serves_its_successor(folder_shelf: S
     assert send(down, "GET").status_code == send(up, "PUT", b"x").status_code == 404
     moved = f"{name.rpartition('.')[0]}.renamed"
     assert shelf.get(f"/Models/{moved.replace('.', '/')}/1/a") == b"first"
-    shelf.ok("POST", f"{FACE_B}/registered-models/create", {"name": name})
+    shelf.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": name})
     again = shelf.ready({"a": b"another model's"}, name)
     assert again == root
     assert shelf.pending(name) == pending
@@ -347,7 +347,7 @@ def test_a_url_ends_with_the_version(folder_shelf: Shelf) -> None:
     for item in (root, pending):
         delete_version(folder_shelf, item)
     assert send(down, "GET").status_code == send(up, "PUT", b"x").status_code == 404
-    folder_shelf.ok("DELETE", f"{FACE_B}/registered-models/delete", {"name": name})
+    folder_shelf.ok("DELETE", f"{DATABRICKS_UC}/registered-models/delete", {"name": name})
     assert send(down, "GET").status_code == send(up, "PUT", b"x").status_code == 404
 
 

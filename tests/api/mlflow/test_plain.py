@@ -1,11 +1,11 @@
-"""Face A on the wire: names of one level, sources, stages, signatures, searches, and what it refuses."""
+"""Plain MLflow REST on the wire: names of one level, sources, stages, signatures, searches, and what it refuses."""
 
 import time
 import uuid
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, V1, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, refused, site
 from world import MODEL_FILES
 
 from modelkeep.api.sql.routes import STATEMENTS, WAREHOUSE_ID
@@ -30,8 +30,8 @@ def pointer(site: Site, name: str, source: str = "s3://elsewhere/m", **fields: A
 
 
 def ready(site: Site, name: str, files: dict[str, bytes] = MODEL_FILES) -> str:
-    """The number of a new READY version of a model of three levels, made through face B."""
-    number = site.ok("POST", f"{FACE_B}/model-versions/create", {"name": name, "source": "x"})["model_version"][
+    """The number of a new READY version of a model of three levels, made through `databricks-uc`."""
+    number = site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": name, "source": "x"})["model_version"][
         "version"
     ]
     for path, data in files.items():
@@ -39,7 +39,7 @@ def ready(site: Site, name: str, files: dict[str, bytes] = MODEL_FILES) -> str:
             "POST", "/api/2.0/fs/create-upload-url", {"path": f"/Models/{name.replace('.', '/')}/{number}/{path}"}
         )
         assert site.http.put(url["url"], content=data).status_code == 200
-    site.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": name, "version": number})
+    site.ok("POST", f"{DATABRICKS_UC}/model-versions/finalize", {"name": name, "version": number})
     return number
 
 
@@ -63,7 +63,7 @@ def test_a_short_name_keeps_its_spelling_and_is_one_model_in_any_case(site: Site
     assert site.ok("GET", f"{A}/registered-models/get", {"name": other})["registered_model"]["name"] == other.upper()
 
 
-def test_names_of_three_levels_are_those_of_the_other_faces(site: Site) -> None:
+def test_names_of_three_levels_are_those_of_the_other_dialects(site: Site) -> None:
     model = site.model(versions=1)
     assert site.ok("GET", f"{A}/registered-models/get", {"name": model.upper()})["registered_model"]["name"] == model
     assert site.ok("GET", f"{A}/model-versions/get", {"name": model, "version": 1})["model_version"]["name"] == model
@@ -136,8 +136,8 @@ def test_tags_by_the_rule_of_mlflow(site: Site) -> None:
     result = site.ok("GET", f"{A}/model-versions/get", {"name": name, "version": number})["model_version"]["tags"]
     assert {tag["key"]: tag["value"] for tag in result} == tags
     site.ok("DELETE", f"{A}/model-versions/delete-tag", {"name": name, "version": number, "key": "a:b"})
-    full = f"main.default.{name}"  # what was set here goes through the other faces, too
-    assert {"key": "a/b-c d", "value": ""} in site.ok("GET", f"{FACE_B}/registered-models/get", {"name": full})[
+    full = f"main.default.{name}"  # what was set here goes through the other dialects, too
+    assert {"key": "a/b-c d", "value": ""} in site.ok("GET", f"{DATABRICKS_UC}/registered-models/get", {"name": full})[
         "registered_model"
     ]["tags"]
     assert site.b("DELETE", "registered-models/delete-tag", {"name": full, "key": "a/b-c d"}).json() == {}
@@ -361,9 +361,9 @@ def test_a_catalog_may_require_signatures(site: Site) -> None:
 
     def register(schema: str) -> Any:
         model = site.model(schema)
-        number = site.ok("POST", f"{FACE_B}/model-versions/create", {"name": model, "source": "x"})["model_version"][
-            "version"
-        ]
+        number = site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": model, "source": "x"})[
+            "model_version"
+        ]["version"]
         for path, data in UNSIGNED.items():
             url = site.ok(
                 "POST", "/api/2.0/fs/create-upload-url", {"path": f"/Models/{model.replace('.', '/')}/{number}/{path}"}
@@ -546,15 +546,15 @@ def test_no_dialect_names_the_source_of_a_copy_to_a_stranger(site: Site) -> None
     source, copy = site.model(), site.model()
     number = ready(site, source)
     site.ok("POST", f"{V1}/models/{source}/versions/{number}/copy", {"destination": copy})
-    site.ok("POST", f"{FACE_B}/registered-models/alias", {"name": copy, "alias": "champion", "version": "1"})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/alias", {"name": copy, "alias": "champion", "version": "1"})
     user, token = site.user()
     catalog, model = copy.partition(".")[0], {"name": copy}
     site.allow(user, "catalog", catalog, "USE_CATALOG", "USE_SCHEMA", "EXECUTE")
     uc, views = f"{UC}/models/{copy}", f"SELECT source, copied_from FROM {catalog}.information_schema.model_versions"
     requests: list[tuple[str, str, dict[str, Any]]] = [
-        ("GET", f"{FACE_B}/model-versions/get", {**model, "version": "1"}),
-        ("GET", f"{FACE_B}/registered-models/alias", {**model, "alias": "champion"}),
-        ("GET", f"{FACE_B}/model-versions/search", {"filter": f"name='{copy}'"}),
+        ("GET", f"{DATABRICKS_UC}/model-versions/get", {**model, "version": "1"}),
+        ("GET", f"{DATABRICKS_UC}/registered-models/alias", {**model, "alias": "champion"}),
+        ("GET", f"{DATABRICKS_UC}/model-versions/search", {"filter": f"name='{copy}'"}),
         ("GET", f"{A}/model-versions/get", {**model, "version": "1"}),
         ("GET", f"{A}/registered-models/get", model),
         ("GET", f"{A}/registered-models/search", {"filter": f"name='{copy}'"}),

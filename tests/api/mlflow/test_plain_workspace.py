@@ -1,4 +1,4 @@
-"""Face A over the real tracking server and each kind of storage: the server brings a run's files into a version."""
+"""Plain MLflow REST over the real tracking server and each kind of storage: the server brings a run's files into a version."""
 
 import uuid
 from typing import Any

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, V1, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, refused, site
 
 from modelkeep.api.sql import scan, statement
 from modelkeep.api.sql.results import KEPT_MS, MOST_BYTES, MOST_EACH, Results
@@ -196,7 +196,7 @@ def test_a_statement_is_what_rest_does(site: Site) -> None:
 
         do(f"CREATE CATALOG {catalog} COMMENT 'x'", "POST", "catalogs", {"name": catalog, "comment": "x"})
         do(f"CREATE SCHEMA {catalog}.s", "POST", "schemas", {"name": "s", "catalog_name": catalog})
-        site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{catalog}.s.m"}, token)
+        site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"{catalog}.s.m"}, token)
         permissions = f"permissions/function/{catalog}.s.m"
         change = {"principal": other, "add": ["EXECUTE"]}
         do(f"GRANT EXECUTE ON MODEL {catalog}.s.m TO `{other}`", "PATCH", permissions, {"changes": [change]})
@@ -281,7 +281,7 @@ def test_a_model_is_a_function_and_needs_no_kind_for_execute(site: Site) -> None
     assert rows(site, f"SHOW GRANTS `{user}` ON FUNCTION {name}") == []
     fails(site, f"COMMENT ON FUNCTION {name} IS 'x'", "BAD_REQUEST", "42501", token=token)
     fails(site, f"DESCRIBE FUNCTION {name}x", "NOT_FOUND", "42704", "Routine or Model")
-    site.ok("POST", f"{FACE_B}/prompts", {"name": f"{schema}.p", "prompt": {}})
+    site.ok("POST", f"{DATABRICKS_UC}/prompts", {"name": f"{schema}.p", "prompt": {}})
     for text in (f"DESCRIBE FUNCTION {schema}.p", f"COMMENT ON FUNCTION {schema}.p IS 'x'"):
         fails(site, text, "NOT_FOUND", "42704", "does not exist")
 
@@ -290,7 +290,7 @@ def test_grants_of_one_principal_wherever_they_are(site: Site) -> None:
     name = site.model(versions=1)
     catalog, schema, _ = name.split(".")
     user, token = site.user()
-    site.ok("POST", f"{FACE_B}/prompts", {"name": f"{catalog}.{schema}.p", "prompt": {}})
+    site.ok("POST", f"{DATABRICKS_UC}/prompts", {"name": f"{catalog}.{schema}.p", "prompt": {}})
     for kind, on, privilege in (
         ("catalog", catalog, "USE_CATALOG"),
         ("schema", f"{catalog}.{schema}", "USE_SCHEMA"),
@@ -410,7 +410,7 @@ def test_results_are_kept_for_a_while_and_not_without_end() -> None:
 
 def test_a_version_is_copied_into_a_model_that_need_not_be_there(site: Site) -> None:
     source, target = site.model(), site.schema()
-    number = site.ok("POST", f"{FACE_B}/model-versions/create", {"name": source, "source": "models:/m-1"})
+    number = site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": source, "source": "models:/m-1"})
     assert number["model_version"]["version"] == "1"
     fails(site, f"COPY MODEL {source} VERSION 1 TO {target}.m", "ABORTED", "40000", "READY")
     fails(site, f"COPY MODEL {source} VERSION 7 TO {target}.m", "NOT_FOUND", "42704", "'7'")

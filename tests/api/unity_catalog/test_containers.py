@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, Site, refused, site
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.service.catalog import CatalogIsolationMode, WorkspaceBinding, WorkspaceBindingBindingType
 
@@ -164,7 +164,7 @@ def test_a_catalog_is_bound_to_workspaces(site: Site) -> None:
 
 def test_quotas_are_those_that_are_enforced(site: Site) -> None:
     w, model, (_, token) = sdk(site), site.model(versions=1), site.user()
-    site.ok("POST", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "champion", "version": "1"})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/alias", {"name": model, "alias": "champion", "version": "1"})
     quota_info = w.resource_quotas.get_quota("function", model, "alias-quota").quota_info
     assert quota_info
     assert (quota_info.quota_count, quota_info.quota_limit, quota_info.parent_full_name) == (

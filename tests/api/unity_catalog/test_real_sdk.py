@@ -87,7 +87,7 @@ ERRORS = sorted(set(tree()), key=lambda kind: kind.__name__)
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_every_error_has_a_status_and_a_code_that_clients_know(kind: type[RegistryError]) -> None:
-    """Whatever securable it is about, and in every face's dialect."""
+    """Whatever securable it is about, and in every dialect."""
     for render in (databricks, oss, files, prompt_errors, workspace, workspace_import, namespace_errors):
         for securable in ("", "METASTORE", "CATALOG", "SCHEMA", "MODEL", "PRINCIPAL", "TOKEN"):
             status, body = render(kind("Something is wrong.", kind=securable))
@@ -371,8 +371,11 @@ MLFLOW_CALLS: dict[str, tuple[str, str, Callable[[MlflowClient, str], Any]]] = {
 def model(server: Server) -> str:
     """A model with a PENDING version 1."""
     name = f"{new_catalog(server)}.ml_team.iris"
-    assert server.face_b("POST", "registered-models/create", {"name": name}).status_code == 200
-    assert server.face_b("POST", "model-versions/create", {"name": name, "source": "models:/m-1"}).status_code == 200
+    assert server.databricks_uc("POST", "registered-models/create", {"name": name}).status_code == 200
+    assert (
+        server.databricks_uc("POST", "model-versions/create", {"name": name, "source": "models:/m-1"}).status_code
+        == 200
+    )
     return name
 
 
@@ -430,8 +433,8 @@ def test_harmless_repetitions_through_mlflow(client: MlflowClient, model: str) -
     assert client.get_registered_model(model).tags == {}
 
 
-class FaceB:
-    """Calls of the `databricks-uc` face over one connection."""
+class DatabricksUc:
+    """Calls of `databricks-uc` over one connection."""
 
     def __init__(self, server: Server) -> None:
         self.http = httpx.Client(base_url=f"{server.host}/api/2.0/mlflow/unity-catalog", timeout=20)
@@ -445,12 +448,12 @@ class FaceB:
 
 
 @pytest.fixture(scope="module")
-def face_b(server: Server) -> FaceB:
-    return FaceB(server)
+def databricks_uc(server: Server) -> DatabricksUc:
+    return DatabricksUc(server)
 
 
 def calls() -> dict[str, tuple[str, str, Any]]:
-    """Every call of the protocol: the request message's name -> (method, path below the face, the answer's message)."""
+    """Every call of the protocol: the request message's name -> (method, path below the prefix, the answer's message)."""
     ways = extract_all_api_info_for_service(UcModelRegistryService, "/api/2.0")
     answers = {
         m.input_type.name: getattr(messages, m.output_type.name) for m in UcModelRegistryService.DESCRIPTOR.methods
@@ -461,7 +464,7 @@ def calls() -> dict[str, tuple[str, str, Any]]:
     }
 
 
-def test_every_answer_is_the_message_that_mlflow_parses(face_b: FaceB, model: str) -> None:
+def test_every_answer_is_the_message_that_mlflow_parses(databricks_uc: DatabricksUc, model: str) -> None:
     """Strictly: a field that the message does not have would be dropped by the client in silence."""
     named, numbered = {"name": model}, {"name": model, "version": "1"}
     alias = {**named, "alias": "champion"}
@@ -502,23 +505,23 @@ def test_every_answer_is_the_message_that_mlflow_parses(face_b: FaceB, model: st
     protocol = calls()
     for name, sent in fields.items():
         method, path, answer = protocol.pop(name)
-        got = face_b(method, path, sent)
+        got = databricks_uc(method, path, sent)
         assert got.status_code == 200, (name, got.text)
         ParseDict(got.json(), answer())
     filled = ParseDict(
-        face_b("GET", "model-versions/get", numbered).json(), messages.GetModelVersionResponse()
+        databricks_uc("GET", "model-versions/get", numbered).json(), messages.GetModelVersionResponse()
     ).model_version
     assert (filled.version, filled.status, filled.model_id[:2]) == ("1", messages.PENDING_REGISTRATION, "m-")
     assert filled.creation_timestamp > 1_700_000_000_000
     # Without files no finalize; what is deleted, is deleted last.
-    refused = face_b(*protocol.pop("FinalizeModelVersionRequest")[:2], numbered)
+    refused = databricks_uc(*protocol.pop("FinalizeModelVersionRequest")[:2], numbered)
     assert refused.json()["error_code"] == "INVALID_PARAMETER_VALUE"
     for name, sent in (
         ("DeleteModelVersionRequest", {**named, "version": "2"}),
         ("DeleteRegisteredModelRequest", {"name": f"{model}_p"}),
     ):
         method, path, answer = protocol.pop(name)
-        ParseDict(face_b(method, path, sent).json(), answer())
+        ParseDict(databricks_uc(method, path, sent).json(), answer())
     assert protocol == {}, "calls of the protocol that this test does not know"
 
 
@@ -531,9 +534,9 @@ def test_native_answers_are_what_the_sdk_reads(server: Server, admin: WorkspaceC
 
 
 def test_a_user_reaches_what_was_granted_and_no_more(
-    server: Server, face_b: FaceB, model: str, stranger: dict[str, str]
+    server: Server, databricks_uc: DatabricksUc, model: str, stranger: dict[str, str]
 ) -> None:
-    """The grants of the native face are those that the registry face obeys."""
+    """The grants of the native routes are those that `databricks-uc` obeys."""
     catalog, schema, _ = model.split(".")
     token = stranger["DATABRICKS_TOKEN"]
     for kind, name, privilege in (
@@ -541,10 +544,10 @@ def test_a_user_reaches_what_was_granted_and_no_more(
         ("schema", f"{catalog}.{schema}", "USE_SCHEMA"),
         ("function", model, "EXECUTE"),
     ):
-        assert face_b("GET", "registered-models/get", {"name": model}, token).status_code == 403
+        assert databricks_uc("GET", "registered-models/get", {"name": model}, token).status_code == 403
         allow(server, "stranger@x.io", kind, name, privilege)
-    assert face_b("GET", "registered-models/get", {"name": model}, token).status_code == 200
-    assert face_b("DELETE", "registered-models/delete", {"name": model}, token).status_code == 403
+    assert databricks_uc("GET", "registered-models/get", {"name": model}, token).status_code == 200
+    assert databricks_uc("DELETE", "registered-models/delete", {"name": model}, token).status_code == 403
 
 
 def test_the_server_logged_no_token(server: Server, stranger: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, Site, refused, site
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.service.catalog import (
     ColumnInfo,
@@ -241,7 +241,7 @@ def test_a_function_is_made_read_listed_changed_and_deleted(site: Site) -> None:
 def test_functions_and_models_share_their_names(site: Site) -> None:
     schema = site.schema()
     site.ok("POST", f"{UC}/functions", function(schema, "f"))
-    site.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.m"})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"{schema}.m"})
     taken = "RESOURCE_ALREADY_EXISTS"
     refused(site.call("POST", f"{UC}/functions", function(schema, "M")), 409, taken, "Routine or Model")
     refused(site.b("POST", "registered-models/create", {"name": f"{schema}.f"}), 409, taken, "Routine or Model")

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, Site, refused, site
 from databricks.sdk import AccountClient, WorkspaceClient
 
 __all__ = ["site"]
@@ -109,7 +109,7 @@ def test_what_a_search_finds_equal_comes_by_name_and_newest_version_first(site: 
 
 
 def test_databricks_clients_may_leave_the_source_out(site: Site) -> None:
-    answer = site.ok("POST", f"{FACE_B}/model-versions/create", {"name": site.model()})
+    answer = site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": site.model()})
     assert answer["model_version"]["version"] == "1"
 
 
@@ -127,8 +127,10 @@ def test_a_version_has_its_metrics_except_for_a_tool_that_cannot_write_them(
 ) -> None:
     name = site.model(versions=1)
     for path in ("model-versions/get?version=1&", "registered-models/alias?alias=a&"):
-        site.ok("POST", f"{FACE_B}/registered-models/alias", {"name": name, "alias": "a", "version": "1"})
-        answer = site.call("GET", f"{FACE_B}/{path}name={name}", headers={"user-agent": agent}).json()["model_version"]
+        site.ok("POST", f"{DATABRICKS_UC}/registered-models/alias", {"name": name, "alias": "a", "version": "1"})
+        answer = site.call("GET", f"{DATABRICKS_UC}/{path}name={name}", headers={"user-agent": agent}).json()[
+            "model_version"
+        ]
         everything = whole or path.startswith("registered")
         assert ("model_params" in answer, "model_metrics" in answer) == (everything, everything), path
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from api.filing import FS, LARGE, Shelf, running_shelf, send
-from api.serving import FACE_B, UC, refused
+from api.serving import DATABRICKS_UC, UC, refused
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.config import Config
 from databricks.sdk.service.catalog import PermissionsChange, Privilege, VolumeType
@@ -406,7 +406,7 @@ def test_file_paths_that_name_nothing(folder_shelf: Shelf) -> None:
 def test_names_of_other_kinds_are_apart(folder_shelf: Shelf) -> None:
     """A model and a volume of one name live side by side: neither's grants, files or tags are the other's."""
     schema = folder_shelf.schema()
-    folder_shelf.ok("POST", f"{FACE_B}/registered-models/create", {"name": f"{schema}.same"})
+    folder_shelf.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": f"{schema}.same"})
     folder_shelf.ok("POST", f"{UC}/volumes", volume(schema, "same"))
     user, _ = folder_shelf.user()
     folder_shelf.allow(user, "volume", f"{schema}.same", "READ_VOLUME")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, V1, Site, refused, site
+from api.serving import DATABRICKS_UC, V1, Site, refused, site
 from typer.testing import CliRunner
 
 from modelkeep.cli import app
@@ -46,14 +46,21 @@ class Story:
         self.model = site.model(self.schema, versions=2)
         self.other = site.model(self.schema)
         self.reader, self.token = site.user()
-        site.ok("POST", f"{FACE_B}/registered-models/alias", {"name": self.model, "alias": "champion", "version": "2"})
-        site.ok("POST", f"{FACE_B}/registered-models/set-tag", {"name": self.model, "key": "team", "value": "a"})
-        site.call("GET", f"{FACE_B}/registered-models/get", {"name": self.model}, token=self.token)
+        site.ok(
+            "POST",
+            f"{DATABRICKS_UC}/registered-models/alias",
+            {"name": self.model, "alias": "champion", "version": "2"},
+        )
+        site.ok("POST", f"{DATABRICKS_UC}/registered-models/set-tag", {"name": self.model, "key": "team", "value": "a"})
+        site.call("GET", f"{DATABRICKS_UC}/registered-models/get", {"name": self.model}, token=self.token)
         site.allow(self.reader, "catalog", self.catalog, "USE_CATALOG", "USE_SCHEMA")
         site.allow(self.reader, "function", self.model, "EXECUTE")
         for _ in range(3):
             site.call(
-                "GET", f"{FACE_B}/registered-models/alias", {"name": self.model, "alias": "champion"}, token=self.token
+                "GET",
+                f"{DATABRICKS_UC}/registered-models/alias",
+                {"name": self.model, "alias": "champion"},
+                token=self.token,
             )
         sealed(site)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from api.filing import FS, MLMODEL
-from api.serving import FACE_B, UC, V1, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, refused, site
 from completions import Completions, completions
 
 from modelkeep import description_generator
@@ -20,7 +20,7 @@ def model(site: Site) -> str:
     """One version, READY."""
     name = site.model(versions=1)
     assert site.call("PUT", f"{FS}/files/Models/{name.replace('.', '/')}/1/MLmodel", content=MLMODEL).status_code == 204
-    site.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": name, "version": "1"})
+    site.ok("POST", f"{DATABRICKS_UC}/model-versions/finalize", {"name": name, "version": "1"})
     site.ok("PUT", f"{UC}/models/{name}/aliases/Champion", {"version_num": 1})
     site.ok(
         "PATCH", f"{UC}/securable-tags/function/{name}", {"changes": {"add_tags": [{"key": "task", "value": "churn"}]}}

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from api.filing import FS, MLMODEL
-from api.serving import FACE_B, UC, V1, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, refused, site
 
 from modelkeep.api.docs import web_ui
 from modelkeep.core.operations.models import description_drafts
@@ -67,7 +67,7 @@ def test_a_version_is_told_with_all_that_is_known(site: Site) -> None:
         assert site.call("PUT", f"{root}/{path}", content=data).status_code == 204
     of_model = f"{V1}/models/{model}/versions"
     assert site.ok("GET", f"{of_model}/1/files") == {"files": [], "next_page_token": ""}, "not before it is READY"
-    site.ok("POST", f"{FACE_B}/model-versions/finalize", {"name": model, "version": "1"})
+    site.ok("POST", f"{DATABRICKS_UC}/model-versions/finalize", {"name": model, "version": "1"})
     site.ok("PUT", f"{UC}/models/{model}/aliases/Champion", {"version_num": 1})
     site.ok("PATCH", f"{UC}/subentity-tags/function/{model}/1", {"changes": {"add_tags": [{"key": "a", "value": "b"}]}})
     answer = site.ok("GET", f"{of_model}/1")

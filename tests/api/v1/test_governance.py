@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from api.serving import FACE_B, UC, V1, Site, refused, site
+from api.serving import DATABRICKS_UC, UC, V1, Site, refused, site
 from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.service.catalog import (
     AccessRequestDestinations,
@@ -118,7 +118,7 @@ def test_a_governed_tag_is_assigned_by_who_may_and_with_values_that_fit(
     )
     site.ok(
         "POST",
-        f"{FACE_B}/model-versions/create",
+        f"{DATABRICKS_UC}/model-versions/create",
         {"name": model, "source": "s", "tags": [{"key": name, "value": "old"}]},
     )
     site.allow(ann.name, "catalog", catalog, "ALL_PRIVILEGES")
@@ -144,7 +144,7 @@ def test_a_governed_tag_is_assigned_by_who_may_and_with_values_that_fit(
         yield "PATCH", f"{UC}/securable-tags/FUNCTION/{model}", add
         yield "PATCH", f"{UC}/securable-tags/FUNCTION/{model}", {"changes": {"remove": [name]}}
         yield "PATCH", f"{UC}/subentity-tags/FUNCTION/{model}/1", add
-        for base in (FACE_B, plain):
+        for base in (DATABRICKS_UC, plain):
             yield "POST", f"{base}/registered-models/set-tag", {"name": model, **tag}
             yield "DELETE", f"{base}/registered-models/delete-tag", {"name": model, "key": name}
             yield "POST", f"{base}/model-versions/set-tag", {"name": model, "version": "1", **tag}
@@ -271,13 +271,13 @@ def test_a_protected_alias_is_moved_by_those_who_are_named(site: Site) -> None:
     ]
     moves = [
         ("PUT", f"{UC}/models/{model}/aliases/champion", {"version_num": 2}),
-        ("POST", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "champion", "version": "2"}),
+        ("POST", f"{DATABRICKS_UC}/registered-models/alias", {"name": model, "alias": "champion", "version": "2"}),
         ("POST", "/api/2.0/mlflow/registered-models/alias", {"name": model, "alias": "champion", "version": "2"}),
         ("PATCH", f"{V1}/models/{model}/aliases", {"set": [{"alias_name": "champion", "version_num": 2}]}),
         ("DELETE", f"{UC}/models/{model}/versions/2", {}),
-        ("DELETE", f"{FACE_B}/model-versions/delete", {"name": model, "version": "2"}),
+        ("DELETE", f"{DATABRICKS_UC}/model-versions/delete", {"name": model, "version": "2"}),
         ("DELETE", f"{UC}/models/{model}/aliases/champion", {}),
-        ("DELETE", f"{FACE_B}/registered-models/alias", {"name": model, "alias": "champion"}),
+        ("DELETE", f"{DATABRICKS_UC}/registered-models/alias", {"name": model, "alias": "champion"}),
         ("DELETE", "/api/2.0/mlflow/registered-models/alias", {"name": model, "alias": "champion"}),
         ("PATCH", f"{V1}/models/{model}/aliases", {"remove": ["champion"]}),
     ]
@@ -358,7 +358,7 @@ def test_protections_go_with_what_they_are_on_and_hold_for_what_comes(site: Site
     fresh = {"name": bare, "catalog_name": schema.partition(".")[0], "schema_name": schema.partition(".")[2]}
     for _ in range(2):  # a new model under an old name
         site.ok("POST", f"{UC}/models", fresh, token=ann.token)
-        site.ok("POST", f"{FACE_B}/model-versions/create", {"name": model, "source": "x"}, token=ann.token)
+        site.ok("POST", f"{DATABRICKS_UC}/model-versions/create", {"name": model, "source": "x"}, token=ann.token)
         assert may(model, "mine") and not may(model, "ours")
         site.ok("DELETE", f"{UC}/models/{model}", token=ann.token)
     refused(
@@ -465,7 +465,7 @@ def test_rejecting_withdrawing_and_what_does_not_outlive_its_securable(site: Sit
     site.ok("DELETE", f"{V1}/access-requests/{second}", token=asker.token)
     third = ask()
     site.ok("DELETE", f"{UC}/models/{model}")
-    site.ok("POST", f"{FACE_B}/registered-models/create", {"name": model})
+    site.ok("POST", f"{DATABRICKS_UC}/registered-models/create", {"name": model})
     refused(site.call("POST", f"{V1}/access-requests/{third}/approve", {}), 404, "RESOURCE_DOES_NOT_EXIST")
     assert inbox(site, asker, state="ALL") == []
     fourth = ask()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from api.filing import LARGE, Shelf, running_shelf
-from api.serving import FACE_B
+from api.serving import DATABRICKS_UC
 
 from modelkeep import limits
 from modelkeep.http.lifecycle import Lifecycle
@@ -69,7 +69,7 @@ def test_a_storage_folder_that_vanished_is_degraded_and_refuses_files(shelf: She
     status, body = settled(shelf)
     assert (status, body["status"], body["degraded"]) == (200, "degraded", ["store"])
     assert "is gone" in body["message"]
-    assert shelf.ok("GET", f"{FACE_B}/registered-models/get?name={model}")  # reads go on
+    assert shelf.ok("GET", f"{DATABRICKS_UC}/registered-models/get?name={model}")  # reads go on
     pending = shelf.pending()
     refused = shelf.put(f"{pending}/large", LARGE)
     assert refused.status_code == 503 and "is gone" in refused.text

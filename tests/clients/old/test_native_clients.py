@@ -20,11 +20,11 @@ def test_unitycatalog_client(server: Server, catalog: str, version: str) -> None
     assert python.exists(), f"There is no client unitycatalog-{version} yet: `make test-clients` installs it."
     ready, user = f"{catalog}.ml_team.ready", f"reader@{catalog}"
     server.user(user)
-    server.face_b("POST", "registered-models/create", {"name": ready}).raise_for_status()
-    server.face_b("POST", "model-versions/create", {"name": ready, "source": "models:/m-1"}).raise_for_status()
+    server.databricks_uc("POST", "registered-models/create", {"name": ready}).raise_for_status()
+    server.databricks_uc("POST", "model-versions/create", {"name": ready, "source": "models:/m-1"}).raise_for_status()
     path = f"{server.host}/api/2.0/fs/files/Models/{ready.replace('.', '/')}/1/MLmodel"
     httpx.put(path, content=MLMODEL, headers={"authorization": f"Bearer {server.admin_token}"}).raise_for_status()
-    server.face_b("POST", "model-versions/finalize", {"name": ready, "version": "1"}).raise_for_status()
+    server.databricks_uc("POST", "model-versions/finalize", {"name": ready, "version": "1"}).raise_for_status()
     allow(server, user, "function", ready, "EXECUTE", "MANAGE", "APPLY_TAG")
     succeeded(run(server, HERE.parent / "native" / "oss.py", catalog, user, ready, python=python))
 
@@ -34,9 +34,11 @@ def test_databricks_sdk(server: Server, catalog: str, version: str) -> None:
     python = ENVIRONMENTS / f"sdk-{version}" / "bin" / "python" if version != "newest" else Path(sys.executable)
     assert python.exists(), f"There is no client sdk-{version} yet: `make test-clients` installs it."
     model = f"{catalog}.ml_team.versioned"
-    server.face_b("POST", "registered-models/create", {"name": model}).raise_for_status()
+    server.databricks_uc("POST", "registered-models/create", {"name": model}).raise_for_status()
     for _ in range(2):
-        server.face_b("POST", "model-versions/create", {"name": model, "source": "models:/m-1"}).raise_for_status()
+        server.databricks_uc(
+            "POST", "model-versions/create", {"name": model, "source": "models:/m-1"}
+        ).raise_for_status()
     succeeded(run(server, HERE.parent / "native" / "sdk.py", catalog, model, python=python))
     succeeded(run(server, HERE.parent / "native" / "account.py", f"{catalog}-{version}", python=python))
     succeeded(run(server, HERE.parent / "native" / "sdk_objects.py", catalog, python=python))

@@ -154,18 +154,18 @@ def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, a
         Answer(503, TokenError),
     )
     table: list[Route] = []
-    for face in ("/oidc", "/oidc/accounts/{account_id}"):
+    for prefix in ("/oidc", "/oidc/accounts/{account_id}"):
         table += [
             Route(
                 "GET",
-                f"{face}/.well-known/oauth-authorization-server",
+                f"{prefix}/.well-known/oauth-authorization-server",
                 handler=discover,
                 public=True,
                 answers=(Answer(type=Endpoints), Answer(404)),
             ),
             Route(
                 "POST",
-                f"{face}/v1/token",
+                f"{prefix}/v1/token",
                 handler=answered,
                 public=True,
                 sends=_FORM,

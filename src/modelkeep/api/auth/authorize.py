@@ -123,8 +123,8 @@ class Consents:
         moved = Answer(303, content="")
         refusals = tuple(Answer(status, content="text/html") for status in (400, 403, 404, 429))
         table: list[Route] = []
-        for face in ("/oidc", "/oidc/accounts/{account_id}"):
-            path = f"{face}/v1/authorize"
+        for prefix in ("/oidc", "/oidc/accounts/{account_id}"):
+            path = f"{prefix}/v1/authorize"
             table += [
                 Route(
                     "GET",

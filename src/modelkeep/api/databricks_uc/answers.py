@@ -1,4 +1,4 @@
-"""The answers of face B: the writers are checked against these types, and the API's description is made of them."""
+"""The answers of `databricks-uc`: the writers are checked against these types, and the API's description is made of them."""
 
 from typing import Any, NotRequired, TypedDict
 

@@ -1,4 +1,4 @@
-"""Face B, `databricks-uc`: MLflow's Unity Catalog registry protocol, translated (mlflow/store/_unity_catalog/registry/rest_store.py)."""
+"""`databricks-uc`: MLflow's Unity Catalog registry protocol, translated (mlflow/store/_unity_catalog/registry/rest_store.py)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

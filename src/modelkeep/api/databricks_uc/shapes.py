@@ -1,4 +1,4 @@
-"""Face B's messages: what the `databricks-uc` client sends, and what it parses (mlflow/protos/databricks_uc_registry_messages.proto)."""
+"""The messages of `databricks-uc`: what the client sends, and what it parses (mlflow/protos/databricks_uc_registry_messages.proto)."""
 
 from typing import Any, cast
 

@@ -241,39 +241,39 @@ def _entry(path: str, entry: DirectoryEntry) -> dict[str, Any]:
 
 
 def routes(engine: Engine, signer: Signer, tracking: TrackedArtifacts | None, home: FullName) -> list[Route]:
-    face = MlflowArtifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
+    handlers = MlflowArtifacts(engine, Urls(engine.db, signer, engine.config.url_ms), tracking, home)
     bytes_, files_ = Answer(content="application/octet-stream"), Answer(type=answers.ArtifactList)
     read, done = (bytes_, msgspec.structs.replace(bytes_, status=206), OUTSIDE), (Answer(type=dict),)
-    table = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=face.read_named, answers=read)]
+    table = [Route("GET", "/ml/model-versions/get-artifact", VersionFile, handler=handlers.read_named, answers=read)]
     for prefix in ("/api", "/ajax-api"):
         root = f"{prefix}{ROOT}"
         file, tracked = f"{root}/artifacts/{_MODELS}{{path*}}", f"{root}/artifacts/{{path*}}"
         table += [
-            Route("GET", f"{root}/artifacts", ArtifactPathField, handler=face.list_files, answers=(files_,)),
-            Route("GET", file, handler=face.read_file, answers=read),
-            Route("PUT", file, handler=face.refuse_change, answers=done),
-            Route("DELETE", file, handler=face.refuse_change, answers=done),
-            Route("GET", tracked, handler=face.read_tracked, answers=read),
-            Route("PUT", tracked, handler=face.write_tracked, sends="application/octet-stream", answers=done),
-            Route("DELETE", tracked, handler=face.delete_tracked, answers=done),
+            Route("GET", f"{root}/artifacts", ArtifactPathField, handler=handlers.list_files, answers=(files_,)),
+            Route("GET", file, handler=handlers.read_file, answers=read),
+            Route("PUT", file, handler=handlers.refuse_change, answers=done),
+            Route("DELETE", file, handler=handlers.refuse_change, answers=done),
+            Route("GET", tracked, handler=handlers.read_tracked, answers=read),
+            Route("PUT", tracked, handler=handlers.write_tracked, sends="application/octet-stream", answers=done),
+            Route("DELETE", tracked, handler=handlers.delete_tracked, answers=done),
             Route(
                 "POST",
                 f"{root}/mpu/create/{{path*}}",
-                handler=face.create_upload,
+                handler=handlers.create_upload,
                 answers=(Answer(type=answers.Parts),),
             ),
-            Route("POST", f"{root}/mpu/complete/{{path*}}", handler=face.complete_upload, answers=done),
-            Route("POST", f"{root}/mpu/abort/{{path*}}", handler=face.abort_upload, answers=done),
+            Route("POST", f"{root}/mpu/complete/{{path*}}", handler=handlers.complete_upload, answers=done),
+            Route("POST", f"{root}/mpu/abort/{{path*}}", handler=handlers.abort_upload, answers=done),
         ]
     for prefix in PLAIN_PREFIXES:
         versions = f"{prefix}/model-versions"
         table += [
-            Route("GET", f"{versions}/list-artifacts", VersionFile, handler=face.list_version, answers=(files_,)),
+            Route("GET", f"{versions}/list-artifacts", VersionFile, handler=handlers.list_version, answers=(files_,)),
             Route(
                 "GET",
                 f"{versions}/get-signed-download-uri",
                 VersionFile,
-                handler=face.signed_download,
+                handler=handlers.signed_download,
                 answers=(Answer(type=answers.SignedUri),),
             ),
         ]

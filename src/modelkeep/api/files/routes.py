@@ -1,4 +1,4 @@
-"""Face E: the Files API under /api/2.0/fs, and the signed URLs that it hands out.
+"""The Files API under /api/2.0/fs, and the signed URLs that it hands out.
 
 Clients: mlflow/store/artifact/presigned_url_artifact_repo.py, databricks/sdk/mixins/files.py.
 """
@@ -63,53 +63,57 @@ class UploadFields(msgspec.Struct, frozen=True):
 
 def routes(engine: Engine, signer: Signer, places: TrackedPaths | None = None) -> list[Route]:
     """`places`: the workspaces, where they are on."""
-    face = FilesApi(engine, Urls(engine.db, signer, engine.config.url_ms), places)
+    handlers = FilesApi(engine, Urls(engine.db, signer, engine.config.url_ms), places)
     directory, file, target = f"{PREFIX}/directories/{{path*}}", f"{PREFIX}/files/{{path*}}", f"{OBJECTS}/{{token}}"
     signed_url, none, file_bytes = Answer(type=answers.Url), Answer(204, content=""), "application/octet-stream"
     read = (Answer(content=file_bytes), Answer(206, content=file_bytes), OUTSIDE)
     listed = (Answer(type=answers.Directory),)
     every = [
         Route(
-            "POST", f"{PREFIX}/create-upload-url", FilesPathField, handler=face.create_upload_url, answers=(signed_url,)
+            "POST",
+            f"{PREFIX}/create-upload-url",
+            FilesPathField,
+            handler=handlers.create_upload_url,
+            answers=(signed_url,),
         ),
         Route(
             "POST",
             f"{PREFIX}/create-download-url",
             FilesPathField,
-            handler=face.create_download_url,
+            handler=handlers.create_download_url,
             answers=(signed_url,),
         ),
         Route(
             "POST",
             f"{PREFIX}/create-upload-part-urls",
             UploadFields,
-            handler=face.create_upload_part_urls,
+            handler=handlers.create_upload_part_urls,
             answers=(Answer(type=answers.PartUrls),),
         ),
         Route(
             "POST",
             f"{PREFIX}/create-abort-upload-url",
             UploadFields,
-            handler=face.create_abort_upload_url,
+            handler=handlers.create_abort_upload_url,
             answers=(Answer(type=answers.AbortUrl),),
         ),
-        Route("GET", directory, ListFields, handler=face.list_directory, answers=listed),
-        Route("HEAD", directory, ListFields, handler=face.list_directory, answers=listed),
-        Route("PUT", directory, handler=face.make_directory, answers=(none,)),
-        Route("DELETE", directory, handler=face.delete_directory, answers=(none,)),
-        Route("GET", file, handler=face.read_file, answers=read),
-        Route("HEAD", file, handler=face.read_file, answers=read),
-        Route("PUT", file, PutFields, handler=face.write_file, sends=file_bytes, answers=(none,)),
-        Route("DELETE", file, handler=face.delete_file, answers=(none,)),
-        Route("POST", file, PostFields, handler=face.upload, answers=(Answer(type=answers.Uploaded),)),
+        Route("GET", directory, ListFields, handler=handlers.list_directory, answers=listed),
+        Route("HEAD", directory, ListFields, handler=handlers.list_directory, answers=listed),
+        Route("PUT", directory, handler=handlers.make_directory, answers=(none,)),
+        Route("DELETE", directory, handler=handlers.delete_directory, answers=(none,)),
+        Route("GET", file, handler=handlers.read_file, answers=read),
+        Route("HEAD", file, handler=handlers.read_file, answers=read),
+        Route("PUT", file, PutFields, handler=handlers.write_file, sends=file_bytes, answers=(none,)),
+        Route("DELETE", file, handler=handlers.delete_file, answers=(none,)),
+        Route("POST", file, PostFields, handler=handlers.upload, answers=(Answer(type=answers.Uploaded),)),
     ]
     refused = tuple(Answer(status) for status in (400, 403, 404, 409, 503))
     done = (Answer(type=dict), *refused)
     signed = [
-        Route("GET", target, handler=face.use_url, public=True, answers=(*read, *refused)),
-        Route("HEAD", target, handler=face.use_url, public=True, answers=(*read, *refused)),
-        Route("PUT", target, handler=face.use_url, public=True, sends=file_bytes, answers=done),
-        Route("DELETE", target, handler=face.use_url, public=True, answers=done),
+        Route("GET", target, handler=handlers.use_url, public=True, answers=(*read, *refused)),
+        Route("HEAD", target, handler=handlers.use_url, public=True, answers=(*read, *refused)),
+        Route("PUT", target, handler=handlers.use_url, public=True, sends=file_bytes, answers=done),
+        Route("DELETE", target, handler=handlers.use_url, public=True, answers=done),
     ]
     return [*(msgspec.structs.replace(route, render=render) for route in every), *signed]
 

@@ -67,33 +67,42 @@ class ImportFileFields(msgspec.Struct, frozen=True):
 
 
 def routes(engine: Engine) -> list[Route]:
-    face = WorkspaceFiles(engine)
+    handlers = WorkspaceFiles(engine)
     api, by_path = "/api/2.0/workspace", "/api/2.0/workspace-files"
     empty, file_bytes = (Answer(type=dict),), "application/octet-stream"
     every = [
-        Route("POST", f"{api}/mkdirs", PathFields, handler=face.make_directory, answers=empty, render=workspace_import),
+        Route(
+            "POST", f"{api}/mkdirs", PathFields, handler=handlers.make_directory, answers=empty, render=workspace_import
+        ),
         Route(
             "GET",
             f"{api}/get-status",
             PathFields,
-            handler=face.get_status,
+            handler=handlers.get_status,
             answers=(Answer(type=answers.WorkspaceObject),),
         ),
-        Route("GET", f"{api}/list", PathFields, handler=face.list_objects, answers=(Answer(type=answers.Objects),)),
-        Route("POST", f"{api}/delete", DeleteFields, handler=face.delete, answers=empty),
-        Route("GET", f"{api}/export", ExportFields, handler=face.export, answers=(Answer(type=answers.ExportedFile),)),
+        Route("GET", f"{api}/list", PathFields, handler=handlers.list_objects, answers=(Answer(type=answers.Objects),)),
+        Route("POST", f"{api}/delete", DeleteFields, handler=handlers.delete, answers=empty),
         Route(
-            "POST", f"{api}/import", ImportFields, handler=face.import_object, answers=empty, render=workspace_import
+            "GET", f"{api}/export", ExportFields, handler=handlers.export, answers=(Answer(type=answers.ExportedFile),)
+        ),
+        Route(
+            "POST",
+            f"{api}/import",
+            ImportFields,
+            handler=handlers.import_object,
+            answers=empty,
+            render=workspace_import,
         ),
         Route(
             "POST",
             f"{by_path}/import-file/{{path*}}",
             ImportFileFields,
-            handler=face.import_file,
+            handler=handlers.import_file,
             sends=file_bytes,
             answers=empty,
         ),
-        Route("GET", f"{by_path}/{{path*}}", handler=face.read_file, answers=(Answer(content=file_bytes),)),
+        Route("GET", f"{by_path}/{{path*}}", handler=handlers.read_file, answers=(Answer(content=file_bytes),)),
     ]
     return [msgspec.structs.replace(route, render=route.render or workspace) for route in every]
 

@@ -1,4 +1,4 @@
-"""The answers of face A: the writers are checked against these types, and the API's description is made of them."""
+"""The answers of plain MLflow REST: the writers are checked against these types, and the API's description is made of them."""
 
 from typing import Any, TypedDict
 

@@ -1,4 +1,4 @@
-"""Face A, plain MLflow REST: the registry protocol of MLflow's own server, translated (mlflow/store/model_registry/rest_store.py).
+"""Plain MLflow REST: the registry protocol of MLflow's own server, translated (mlflow/store/model_registry/rest_store.py).
 
 The same calls are those of `databricks` workspace-registry clients. Names without periods live in the default schema.
 """
@@ -195,56 +195,70 @@ def _at_most(max_results: int | None, most: int) -> None:
 
 
 def routes(home: FullName) -> list[Route]:
-    face = MlflowDialect(home)
-    table = [route for prefix in PLAIN_PREFIXES for route in _routes(face, prefix)]
+    dialect = MlflowDialect(home)
+    table = [route for prefix in PLAIN_PREFIXES for route in _routes(dialect, prefix)]
 
-    words = face.in_callers_words
+    words = dialect.in_callers_words
     return [msgspec.structs.replace(route, render=plain, reword=words) for route in table]
 
 
-def _routes(face: MlflowDialect, prefix: str) -> list[Route]:
+def _routes(dialect: MlflowDialect, prefix: str) -> list[Route]:
     rm, mv = f"{prefix}/registered-models", f"{prefix}/model-versions"
     return [
-        Route("POST", f"{rm}/create", registry_messages.CreateRegisteredModel, face.create_model, face.one_model),
-        Route("GET", f"{rm}/get", registry_messages.RegisteredModelName, face.get_model, face.one_model),
-        Route("PATCH", f"{rm}/update", shapes.MlflowUpdateModel, face.update_model, face.one_model),
-        Route("POST", f"{rm}/rename", shapes.MlflowRenameModel, face.rename_model, face.one_model),
-        Route("DELETE", f"{rm}/delete", registry_messages.RegisteredModelName, face.delete_model),
-        Route("GET", f"{rm}/search", shapes.MlflowSearch, face.search_models, face.some_models),
-        Route("GET", f"{rm}/list", shapes.MlflowListModels, face.list_models, face.some_models),
+        Route("POST", f"{rm}/create", registry_messages.CreateRegisteredModel, dialect.create_model, dialect.one_model),
+        Route("GET", f"{rm}/get", registry_messages.RegisteredModelName, dialect.get_model, dialect.one_model),
+        Route("PATCH", f"{rm}/update", shapes.MlflowUpdateModel, dialect.update_model, dialect.one_model),
+        Route("POST", f"{rm}/rename", shapes.MlflowRenameModel, dialect.rename_model, dialect.one_model),
+        Route("DELETE", f"{rm}/delete", registry_messages.RegisteredModelName, dialect.delete_model),
+        Route("GET", f"{rm}/search", shapes.MlflowSearch, dialect.search_models, dialect.some_models),
+        Route("GET", f"{rm}/list", shapes.MlflowListModels, dialect.list_models, dialect.some_models),
         Route(
             "GET",
             f"{prefix}/databricks/registered-models/get",
             registry_messages.RegisteredModelName,
-            face.get_model,
-            face.one_model_of_databricks,
+            dialect.get_model,
+            dialect.one_model_of_databricks,
         ),
         Route(
-            "GET", f"{rm}/get-latest-versions", shapes.MlflowLatestVersionsRequest, face.latest, face.latest_versions
+            "GET",
+            f"{rm}/get-latest-versions",
+            shapes.MlflowLatestVersionsRequest,
+            dialect.latest,
+            dialect.latest_versions,
         ),
         Route(
-            "POST", f"{rm}/get-latest-versions", shapes.MlflowLatestVersionsRequest, face.latest, face.latest_versions
+            "POST",
+            f"{rm}/get-latest-versions",
+            shapes.MlflowLatestVersionsRequest,
+            dialect.latest,
+            dialect.latest_versions,
         ),
-        Route("POST", f"{rm}/set-tag", registry_messages.SetRegisteredModelTag, face.set_tag),
-        Route("DELETE", f"{rm}/delete-tag", registry_messages.DeleteRegisteredModelTag, face.delete_tag),
-        Route("POST", f"{rm}/alias", registry_messages.SetRegisteredModelAlias, face.set_alias),
-        Route("DELETE", f"{rm}/alias", registry_messages.RegisteredModelAlias, face.delete_alias),
-        Route("GET", f"{rm}/alias", registry_messages.RegisteredModelAlias, face.by_alias, face.one_version),
-        Route("POST", f"{mv}/create", shapes.MlflowCreateVersion, face.create_version, face.one_version),
+        Route("POST", f"{rm}/set-tag", registry_messages.SetRegisteredModelTag, dialect.set_tag),
+        Route("DELETE", f"{rm}/delete-tag", registry_messages.DeleteRegisteredModelTag, dialect.delete_tag),
+        Route("POST", f"{rm}/alias", registry_messages.SetRegisteredModelAlias, dialect.set_alias),
+        Route("DELETE", f"{rm}/alias", registry_messages.RegisteredModelAlias, dialect.delete_alias),
+        Route("GET", f"{rm}/alias", registry_messages.RegisteredModelAlias, dialect.by_alias, dialect.one_version),
+        Route("POST", f"{mv}/create", shapes.MlflowCreateVersion, dialect.create_version, dialect.one_version),
         Route(
-            "GET", f"{mv}/get", registry_messages.ModelVersionName, face.version(versions.GetVersion), face.one_version
+            "GET",
+            f"{mv}/get",
+            registry_messages.ModelVersionName,
+            dialect.version(versions.GetVersion),
+            dialect.one_version,
         ),
-        Route("PATCH", f"{mv}/update", registry_messages.UpdateModelVersion, face.update_version, face.one_version),
-        Route("DELETE", f"{mv}/delete", registry_messages.ModelVersionName, face.version(versions.DeleteVersion)),
-        Route("GET", f"{mv}/search", shapes.MlflowSearch, face.search_versions, face.some_versions),
+        Route(
+            "PATCH", f"{mv}/update", registry_messages.UpdateModelVersion, dialect.update_version, dialect.one_version
+        ),
+        Route("DELETE", f"{mv}/delete", registry_messages.ModelVersionName, dialect.version(versions.DeleteVersion)),
+        Route("GET", f"{mv}/search", shapes.MlflowSearch, dialect.search_versions, dialect.some_versions),
         Route(
             "GET",
             f"{mv}/get-download-uri",
             registry_messages.ModelVersionName,
-            face.version(versions.GetVersion),
+            dialect.version(versions.GetVersion),
             place,
         ),
-        Route("POST", f"{mv}/set-tag", registry_messages.SetModelVersionTag, face.set_version_tag),
-        Route("DELETE", f"{mv}/delete-tag", registry_messages.DeleteModelVersionTag, face.delete_version_tag),
-        Route("POST", f"{mv}/transition-stage", shapes.Transition, face.transition),
+        Route("POST", f"{mv}/set-tag", registry_messages.SetModelVersionTag, dialect.set_version_tag),
+        Route("DELETE", f"{mv}/delete-tag", registry_messages.DeleteModelVersionTag, dialect.delete_version_tag),
+        Route("POST", f"{mv}/transition-stage", shapes.Transition, dialect.transition),
     ]

@@ -1,4 +1,4 @@
-"""Face A's messages: what plain MLflow clients send to a registry, and what they parse (mlflow/protos/model_registry.proto)."""
+"""The messages of plain MLflow REST: what clients send to a registry, and what they parse (mlflow/protos/model_registry.proto)."""
 
 from typing import Annotated
 

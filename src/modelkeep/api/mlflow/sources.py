@@ -1,4 +1,4 @@
-"""What the source of a new version is on face A: a version here, files of a run or logged model here, or a pointer elsewhere."""
+"""What the source of a new version is for plain MLflow: a version here, files of a run or logged model here, or a pointer elsewhere."""
 
 import re
 from urllib.parse import unquote
@@ -27,7 +27,7 @@ class VersionSource(msgspec.Struct, frozen=True):
 
 LATEST = "latest"
 """MLflow's word for the newest version, in any case (mlflow/store/model_registry/sqlalchemy_store.py,
-`get_model_version_by_alias`). Only on this face: in Unity Catalog it is an alias that nobody can set."""
+`get_model_version_by_alias`). Only for plain MLflow: in Unity Catalog it is an alias that nobody can set."""
 _MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))/*")
 _LOGGED = re.compile(r"models:/(?P<id>m-[A-Za-z0-9]{1,64})(?:/(?P<path>.*))?", re.DOTALL)
 _PLACE = re.compile(

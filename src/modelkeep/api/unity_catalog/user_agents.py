@@ -83,7 +83,7 @@ def speaks_oss(user_agent: bytes) -> bool:
 
 
 def routes(metastore_id: str, words: Words, reach: Reach) -> list[Route]:
-    """The whole native face as one family hears it. `reach`: how clients without signed URLs get to files."""
+    """All native routes as one family of clients hears them. `reach`: how clients without signed URLs get to files."""
     file_access = None if words.signed_urls else reach
     return spoken(
         [

@@ -133,7 +133,7 @@ def _create_version(
 
 
 def _dependencies(listed: DependencyList) -> Iterator[tuple[str, str]]:
-    """In the words of face B."""
+    """In the words of `databricks-uc`."""
     for dependency in listed.dependencies:
         if dependency.table:
             yield "DATABRICKS_TABLE", dependency.table.table_full_name
@@ -202,7 +202,7 @@ def _get_in_folder(f: UnityCatalogGetVersion) -> versions.GetVersion:
 
 
 def _vended(result: credentials.Vended, _: Any) -> StorageMode:
-    return storage_mode(result)  # not wrapped as in face B
+    return storage_mode(result)  # not wrapped as for `databricks-uc`
 
 
 def brief(

@@ -1,4 +1,4 @@
-"""What the web pages read beyond the other faces: who I am, search, versions with all that is known, files, what is stored."""
+"""What the web pages read beyond the other dialects: who I am, search, versions with all that is known, files, what is stored."""
 
 import re
 from typing import Any

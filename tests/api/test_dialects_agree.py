@@ -1,4 +1,4 @@
-"""Faces that name the same act ask the core for the same thing, and what one face makes every other one reads."""
+"""Dialects that name the same act ask the core for the same thing, and what one of them makes the others read."""
 
 import base64
 import itertools
@@ -23,10 +23,10 @@ from modelkeep.http.routing import Router
 __all__ = ["site"]
 
 ROUTERS = {
-    "A": Router(plain.routes(DEFAULT_HOME)),
-    "B": Router(b.routes(files_api=False)),
-    "C": Router(native("metastore", DATABRICKS, Reach())),
-    "D": Router(native("metastore", OSS, Reach("credentials"))),
+    "mlflow": Router(plain.routes(DEFAULT_HOME)),
+    "databricks-uc": Router(b.routes(files_api=False)),
+    "native": Router(native("metastore", DATABRICKS, Reach())),
+    "open-source": Router(native("metastore", OSS, Reach("credentials"))),
 }
 RM, MV, MODEL = f"{b.PREFIX}/registered-models", f"{b.PREFIX}/model-versions", f"{UC}/models/Prod.ml.iris"
 NAME = "Prod.ml.iris"
@@ -38,12 +38,16 @@ ARM, AMV = "/api/2.0/mlflow/registered-models", "/api/2.0/mlflow/model-versions"
 TAGS = [{"key": "team", "value": "ds"}, {"key": "mlflow.source", "value": "x"}]
 ASKED = dict[str, tuple[str, str, dict[str, Any]]]
 
-# An act, as each face names it: method, path, fields (query of a GET, else the body).
+# An act, as each dialect names it: method, path, fields (query of a GET, else the body).
 ACTS: dict[str, ASKED] = {
     "create model": {
-        "A": ("POST", f"{ARM}/create", {"name": NAME, "description": "d", "tags": TAGS, "deployment_job_id": "7"}),
-        "B": ("POST", f"{RM}/create", {"name": NAME, "description": "d", "tags": TAGS, "deployment_job_id": "7"}),
-        "C": (
+        "mlflow": ("POST", f"{ARM}/create", {"name": NAME, "description": "d", "tags": TAGS, "deployment_job_id": "7"}),
+        "databricks-uc": (
+            "POST",
+            f"{RM}/create",
+            {"name": NAME, "description": "d", "tags": TAGS, "deployment_job_id": "7"},
+        ),
+        "native": (
             "POST",
             f"{UC}/models",
             {
@@ -57,92 +61,104 @@ ACTS: dict[str, ASKED] = {
         ),
     },
     "create model, bare": {
-        "A": ("POST", f"{ARM}/create", {"name": NAME}),
-        "B": ("POST", f"{RM}/create", {"name": NAME}),
-        "C": ("POST", f"{UC}/models", {"name": "iris", "catalog_name": "Prod", "schema_name": "ml"}),
-        "D": ("POST", f"{UC}/models", {"name": "iris", "catalog_name": "Prod", "schema_name": "ml", "comment": ""}),
+        "mlflow": ("POST", f"{ARM}/create", {"name": NAME}),
+        "databricks-uc": ("POST", f"{RM}/create", {"name": NAME}),
+        "native": ("POST", f"{UC}/models", {"name": "iris", "catalog_name": "Prod", "schema_name": "ml"}),
+        "open-source": (
+            "POST",
+            f"{UC}/models",
+            {"name": "iris", "catalog_name": "Prod", "schema_name": "ml", "comment": ""},
+        ),
     },
     "get model": {
-        "A": ("GET", f"{ARM}/get", {"name": NAME}),
-        "B": ("GET", f"{RM}/get", {"name": NAME}),
-        "C": ("GET", MODEL, {"full_name": NAME, "include_aliases": "true"}),
-        "D": ("GET", MODEL, {"full_name": NAME}),
+        "mlflow": ("GET", f"{ARM}/get", {"name": NAME}),
+        "databricks-uc": ("GET", f"{RM}/get", {"name": NAME}),
+        "native": ("GET", MODEL, {"full_name": NAME, "include_aliases": "true"}),
+        "open-source": ("GET", MODEL, {"full_name": NAME}),
     },
     "list models": {
-        "B": ("GET", f"{RM}/search", {"max_results": "100", "page_token": "t"}),
-        "C": ("GET", f"{UC}/models", {"max_results": "100", "page_token": "t"}),
-        "D": ("GET", f"{UC}/models", {"max_results": "100", "page_token": "t"}),
+        "databricks-uc": ("GET", f"{RM}/search", {"max_results": "100", "page_token": "t"}),
+        "native": ("GET", f"{UC}/models", {"max_results": "100", "page_token": "t"}),
+        "open-source": ("GET", f"{UC}/models", {"max_results": "100", "page_token": "t"}),
     },
     "describe model": {
-        "A": ("PATCH", f"{ARM}/update", {"name": NAME, "description": "d"}),
-        "B": ("PATCH", f"{RM}/update", {"name": NAME, "description": "d"}),
-        "C": ("PATCH", MODEL, {"full_name": NAME, "comment": "d"}),
-        "D": ("PATCH", MODEL, {"comment": "d"}),
+        "mlflow": ("PATCH", f"{ARM}/update", {"name": NAME, "description": "d"}),
+        "databricks-uc": ("PATCH", f"{RM}/update", {"name": NAME, "description": "d"}),
+        "native": ("PATCH", MODEL, {"full_name": NAME, "comment": "d"}),
+        "open-source": ("PATCH", MODEL, {"comment": "d"}),
     },
     "set deployment job": {
-        "A": ("PATCH", f"{ARM}/update", {"name": NAME, "deployment_job_id": ""}),
-        "B": ("PATCH", f"{RM}/update", {"name": NAME, "deployment_job_id": ""}),
-        "C": ("PATCH", MODEL, {"full_name": NAME, "deployment_job_id": ""}),
+        "mlflow": ("PATCH", f"{ARM}/update", {"name": NAME, "deployment_job_id": ""}),
+        "databricks-uc": ("PATCH", f"{RM}/update", {"name": NAME, "deployment_job_id": ""}),
+        "native": ("PATCH", MODEL, {"full_name": NAME, "deployment_job_id": ""}),
     },
     "rename model": {
-        "A": ("POST", f"{ARM}/rename", {"name": NAME, "new_name": "prod.ml.Rose"}),
-        "B": ("PATCH", f"{RM}/update", {"name": NAME, "new_name": "prod.ml.Rose"}),
-        "C": ("PATCH", MODEL, {"full_name": NAME, "new_name": "prod.ml.rose"}),
-        "D": ("PATCH", MODEL, {"new_name": "rose"}),
+        "mlflow": ("POST", f"{ARM}/rename", {"name": NAME, "new_name": "prod.ml.Rose"}),
+        "databricks-uc": ("PATCH", f"{RM}/update", {"name": NAME, "new_name": "prod.ml.Rose"}),
+        "native": ("PATCH", MODEL, {"full_name": NAME, "new_name": "prod.ml.rose"}),
+        "open-source": ("PATCH", MODEL, {"new_name": "rose"}),
     },
     "delete model": {
-        "A": ("DELETE", f"{ARM}/delete", {"name": NAME}),
-        "B": ("DELETE", f"{RM}/delete", {"name": NAME}),
-        "C": ("DELETE", MODEL, {"full_name": NAME}),
-        "D": ("DELETE", MODEL, {}),
+        "mlflow": ("DELETE", f"{ARM}/delete", {"name": NAME}),
+        "databricks-uc": ("DELETE", f"{RM}/delete", {"name": NAME}),
+        "native": ("DELETE", MODEL, {"full_name": NAME}),
+        "open-source": ("DELETE", MODEL, {}),
     },
     "set alias": {
-        "A": ("POST", f"{ARM}/alias", {"name": NAME, "alias": "Champion", "version": "2"}),
-        "B": ("POST", f"{RM}/alias", {"name": NAME, "alias": "Champion", "version": "2"}),
-        "C": ("PUT", f"{MODEL}/aliases/Champion", {"full_name": NAME, "alias": "Champion", "version_num": 2}),
+        "mlflow": ("POST", f"{ARM}/alias", {"name": NAME, "alias": "Champion", "version": "2"}),
+        "databricks-uc": ("POST", f"{RM}/alias", {"name": NAME, "alias": "Champion", "version": "2"}),
+        "native": ("PUT", f"{MODEL}/aliases/Champion", {"full_name": NAME, "alias": "Champion", "version_num": 2}),
     },
     "delete alias": {
-        "A": ("DELETE", f"{ARM}/alias", {"name": NAME, "alias": "Champion"}),
-        "B": ("DELETE", f"{RM}/alias", {"name": NAME, "alias": "Champion"}),
-        "C": ("DELETE", f"{MODEL}/aliases/Champion", {"full_name": NAME, "alias": "Champion"}),
+        "mlflow": ("DELETE", f"{ARM}/alias", {"name": NAME, "alias": "Champion"}),
+        "databricks-uc": ("DELETE", f"{RM}/alias", {"name": NAME, "alias": "Champion"}),
+        "native": ("DELETE", f"{MODEL}/aliases/Champion", {"full_name": NAME, "alias": "Champion"}),
     },
     "version by alias": {
-        "A": ("GET", f"{ARM}/alias", {"name": NAME, "alias": "Champion"}),
-        "B": ("GET", f"{RM}/alias", {"name": NAME, "alias": "Champion"}),
-        "C": ("GET", f"{MODEL}/aliases/Champion", {"full_name": NAME, "alias": "Champion", "include_aliases": "true"}),
+        "mlflow": ("GET", f"{ARM}/alias", {"name": NAME, "alias": "Champion"}),
+        "databricks-uc": ("GET", f"{RM}/alias", {"name": NAME, "alias": "Champion"}),
+        "native": (
+            "GET",
+            f"{MODEL}/aliases/Champion",
+            {"full_name": NAME, "alias": "Champion", "include_aliases": "true"},
+        ),
     },
     "tag model": {
-        "A": ("POST", f"{ARM}/set-tag", {"name": NAME, "key": "k", "value": "v"}),
-        "B": ("POST", f"{RM}/set-tag", {"name": NAME, "key": "k", "value": "v"}),
-        "C": ("PATCH", f"{UC}/securable-tags/FUNCTION/{NAME}", {"changes": {"add_tags": [{"key": "k", "value": "v"}]}}),
-        "D": (
+        "mlflow": ("POST", f"{ARM}/set-tag", {"name": NAME, "key": "k", "value": "v"}),
+        "databricks-uc": ("POST", f"{RM}/set-tag", {"name": NAME, "key": "k", "value": "v"}),
+        "native": (
+            "PATCH",
+            f"{UC}/securable-tags/FUNCTION/{NAME}",
+            {"changes": {"add_tags": [{"key": "k", "value": "v"}]}},
+        ),
+        "open-source": (
             "PATCH",
             f"{UC}/securable-tags/registered_model/{NAME}",
             {"changes": {"add_tags": [{"key": "k", "value": "v"}]}},
         ),
     },
     "untag model": {
-        "A": ("DELETE", f"{ARM}/delete-tag", {"name": NAME, "key": "k"}),
-        "B": ("DELETE", f"{RM}/delete-tag", {"name": NAME, "key": "k"}),
-        "C": ("PATCH", f"{UC}/securable-tags/FUNCTION/{NAME}", {"changes": {"remove": ["k"]}}),
-        "D": ("DELETE", f"{UC}/entity-tag-assignments/functions/{NAME}/tags/k", {}),
+        "mlflow": ("DELETE", f"{ARM}/delete-tag", {"name": NAME, "key": "k"}),
+        "databricks-uc": ("DELETE", f"{RM}/delete-tag", {"name": NAME, "key": "k"}),
+        "native": ("PATCH", f"{UC}/securable-tags/FUNCTION/{NAME}", {"changes": {"remove": ["k"]}}),
+        "open-source": ("DELETE", f"{UC}/entity-tag-assignments/functions/{NAME}/tags/k", {}),
     },
     "tag version": {
-        "A": ("POST", f"{AMV}/set-tag", {"name": NAME, "version": "2", "key": "k", "value": "v"}),
-        "B": ("POST", f"{MV}/set-tag", {"name": NAME, "version": "2", "key": "k", "value": "v"}),
-        "C": (
+        "mlflow": ("POST", f"{AMV}/set-tag", {"name": NAME, "version": "2", "key": "k", "value": "v"}),
+        "databricks-uc": ("POST", f"{MV}/set-tag", {"name": NAME, "version": "2", "key": "k", "value": "v"}),
+        "native": (
             "PATCH",
             f"{UC}/subentity-tags/FUNCTION/{NAME}/2",
             {"changes": {"add_tags": [{"key": "k", "value": "v"}]}},
         ),
     },
     "untag version": {
-        "A": ("DELETE", f"{AMV}/delete-tag", {"name": NAME, "version": "2", "key": "k"}),
-        "B": ("DELETE", f"{MV}/delete-tag", {"name": NAME, "version": "2", "key": "k"}),
-        "C": ("PATCH", f"{UC}/subentity-tags/MODEL/{NAME}/2", {"changes": {"remove": ["k"]}}),
+        "mlflow": ("DELETE", f"{AMV}/delete-tag", {"name": NAME, "version": "2", "key": "k"}),
+        "databricks-uc": ("DELETE", f"{MV}/delete-tag", {"name": NAME, "version": "2", "key": "k"}),
+        "native": ("PATCH", f"{UC}/subentity-tags/MODEL/{NAME}/2", {"changes": {"remove": ["k"]}}),
     },
     "create version": {
-        "B": (
+        "databricks-uc": (
             "POST",
             f"{MV}/create",
             {
@@ -161,7 +177,7 @@ ACTS: dict[str, ASKED] = {
                 ],
             },
         ),
-        "C": (
+        "native": (
             "POST",
             f"{UC}/models/versions",
             {
@@ -184,52 +200,52 @@ ACTS: dict[str, ASKED] = {
         ),
     },
     "create version, bare": {
-        "B": ("POST", f"{MV}/create", {"name": NAME, "source": "/tmp/x", "feature_deps": ""}),
-        "C": ("POST", f"{UC}/models/versions", {**THREE, "source": "/tmp/x", "feature_deps": ""}),
-        "D": ("POST", f"{UC}/models/versions", {**THREE, "source": "/tmp/x"}),
+        "databricks-uc": ("POST", f"{MV}/create", {"name": NAME, "source": "/tmp/x", "feature_deps": ""}),
+        "native": ("POST", f"{UC}/models/versions", {**THREE, "source": "/tmp/x", "feature_deps": ""}),
+        "open-source": ("POST", f"{UC}/models/versions", {**THREE, "source": "/tmp/x"}),
     },
     "finalize version": {
-        "B": ("POST", f"{MV}/finalize", {"name": NAME, "version": "2"}),
-        "C": ("PATCH", f"{MODEL}/versions/2/finalize", {"full_name": NAME, "version": 2}),
+        "databricks-uc": ("POST", f"{MV}/finalize", {"name": NAME, "version": "2"}),
+        "native": ("PATCH", f"{MODEL}/versions/2/finalize", {"full_name": NAME, "version": 2}),
         # D's clients know no signatures, and ask for `unsigned`.
     },
     "get version": {
-        "A": ("GET", f"{AMV}/get", {"name": NAME, "version": "2"}),
-        "B": ("GET", f"{MV}/get", {"name": NAME, "version": "2"}),
-        "C": ("GET", f"{MODEL}/versions/2", {"full_name": NAME, "version": "2", "include_aliases": "true"}),
-        "D": ("GET", f"{MODEL}/versions/2", {}),
+        "mlflow": ("GET", f"{AMV}/get", {"name": NAME, "version": "2"}),
+        "databricks-uc": ("GET", f"{MV}/get", {"name": NAME, "version": "2"}),
+        "native": ("GET", f"{MODEL}/versions/2", {"full_name": NAME, "version": "2", "include_aliases": "true"}),
+        "open-source": ("GET", f"{MODEL}/versions/2", {}),
     },
     "describe version": {
-        "A": ("PATCH", f"{AMV}/update", {"name": NAME, "version": "2", "description": ""}),
-        "B": ("PATCH", f"{MV}/update", {"name": NAME, "version": "2", "description": ""}),
-        "C": ("PATCH", f"{MODEL}/versions/2", {"full_name": NAME, "version": 2, "comment": ""}),
-        "D": ("PATCH", f"{MODEL}/versions/2", {"comment": ""}),
+        "mlflow": ("PATCH", f"{AMV}/update", {"name": NAME, "version": "2", "description": ""}),
+        "databricks-uc": ("PATCH", f"{MV}/update", {"name": NAME, "version": "2", "description": ""}),
+        "native": ("PATCH", f"{MODEL}/versions/2", {"full_name": NAME, "version": 2, "comment": ""}),
+        "open-source": ("PATCH", f"{MODEL}/versions/2", {"comment": ""}),
     },
     "delete version": {
-        "A": ("DELETE", f"{AMV}/delete", {"name": NAME, "version": "2"}),
-        "B": ("DELETE", f"{MV}/delete", {"name": NAME, "version": "2"}),
-        "C": ("DELETE", f"{MODEL}/versions/2", {"full_name": NAME, "version": 2}),
-        "D": ("DELETE", f"{MODEL}/versions/2", {}),
+        "mlflow": ("DELETE", f"{AMV}/delete", {"name": NAME, "version": "2"}),
+        "databricks-uc": ("DELETE", f"{MV}/delete", {"name": NAME, "version": "2"}),
+        "native": ("DELETE", f"{MODEL}/versions/2", {"full_name": NAME, "version": 2}),
+        "open-source": ("DELETE", f"{MODEL}/versions/2", {}),
     },
     "read files": {
-        "B": (
+        "databricks-uc": (
             "POST",
             f"{MV}/generate-temporary-credentials",
             {"name": NAME, "version": "2", "operation": "MODEL_VERSION_OPERATION_READ"},
         ),
-        "C": (
+        "native": (
             "POST",
             f"{UC}/temporary-model-version-credentials",
             {**THREE, "version": 2, "operation": "READ_MODEL_VERSION"},
         ),
     },
     "write files": {
-        "B": (
+        "databricks-uc": (
             "POST",
             f"{MV}/generate-temporary-credentials",
             {"name": NAME, "version": "2", "operation": "MODEL_VERSION_OPERATION_READ_WRITE"},
         ),
-        "C": (
+        "native": (
             "POST",
             f"{UC}/temporary-model-version-credentials",
             {**THREE, "version": 2, "operation": "READ_WRITE_MODEL_VERSION"},
@@ -238,10 +254,10 @@ ACTS: dict[str, ASKED] = {
 }
 
 
-def core_requests(face: str, request: tuple[str, str, dict[str, Any]]) -> Any:
-    """What the face's reader makes of a call: the typed request, or several."""
+def core_requests(dialect: str, request: tuple[str, str, dict[str, Any]]) -> Any:
+    """What the dialect's reader makes of a call: the typed request, or several."""
     method, path, fields = request
-    result = ROUTERS[face].find(method, path)
+    result = ROUTERS[dialect].find(method, path)
     assert result is not None, request
     route, in_path = result
     query = str(httpx.QueryParams(fields)).encode() if method == "GET" else b""
@@ -255,23 +271,23 @@ def core_requests(face: str, request: tuple[str, str, dict[str, Any]]) -> Any:
     return route.read_request(read, Request(scope, None, ""))  # type: ignore[arg-type]
 
 
-PAIRS = [(act, *pair) for act, faces in ACTS.items() for pair in itertools.combinations(sorted(faces), 2)]
+PAIRS = [(act, *pair) for act, dialects in ACTS.items() for pair in itertools.combinations(sorted(dialects), 2)]
 
 
 @pytest.mark.parametrize(("act", "first", "other"), PAIRS, ids=lambda part: str(part))
-def test_faces_that_name_the_same_act_ask_the_core_for_the_same(act: str, first: str, other: str) -> None:
-    requests = [core_requests(face, ACTS[act][face]) for face in (first, other)]
+def test_dialects_that_name_the_same_act_ask_the_core_for_the_same(act: str, first: str, other: str) -> None:
+    requests = [core_requests(dialect, ACTS[act][dialect]) for dialect in (first, other)]
     assert requests[0] == requests[1]
     kinds = [[type(r) for r in a] if isinstance(a, list) else type(a) for a in requests]
     assert kinds[0] == kinds[1]
 
 
-def test_every_model_route_of_the_native_face_takes_part() -> None:
+def test_every_model_route_of_the_native_dialects_takes_part() -> None:
     """A route without an act above would be a route whose requests nobody has compared."""
     taking = {
-        ROUTERS["C"].find(method, path)[0].path
-        for faces in ACTS.values()
-        for _, (method, path, _) in faces.items()
+        ROUTERS["native"].find(method, path)[0].path
+        for dialects in ACTS.values()
+        for _, (method, path, _) in dialects.items()
         if path.startswith(UC)
     }  # type: ignore[index]
     alone = {
@@ -305,15 +321,15 @@ def test_every_model_route_of_the_native_face_takes_part() -> None:
         "/api/3.0/rfa",
         "/api/2.0/lineage-tracking",
     )
-    routes = {r.path for r in ROUTERS["C"].routes if not r.path.removeprefix(f"{UC}/").startswith(containers)}
+    routes = {r.path for r in ROUTERS["native"].routes if not r.path.removeprefix(f"{UC}/").startswith(containers)}
     assert routes - taking - alone == set()
 
 
-# --- made through one face, read through the others ------------------------------------------------------------------
+# --- made through one dialect, read through the others ---------------------------------------------------------------
 
 
 def by_b(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Model and version as B tells them, in the words of the native face."""
+    """Model and version as `databricks-uc` tells them, in the words of the native routes."""
     registered_model = site.ok("GET", f"{RM}/get", {"name": model})["registered_model"]
     of = site.ok("GET", f"{MV}/get", {"name": model, "version": version})["model_version"]
     return (
@@ -357,7 +373,7 @@ def by_native(site: Site, agent: str, model: str, version: int) -> tuple[dict[st
 
 
 def by_a(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """As plain MLflow tells them, in the words of the native face."""
+    """As plain MLflow tells them, in the words of the native routes."""
     registered_model = site.ok("GET", f"{ARM}/get", {"name": model})["registered_model"]
     of = site.ok("GET", f"{AMV}/get", {"name": model, "version": version})["model_version"]
     assert registered_model["latest_versions"] == [of]
@@ -388,16 +404,21 @@ def by_a(site: Site, model: str, version: int) -> tuple[dict[str, Any], dict[str
     )
 
 
-AGENTS = {"A": "", "B": "", "C": "databricks-sdk-py/0.156.0", "D": "OpenAPI-Generator/0.7.0/python"}
+AGENTS = {
+    "mlflow": "",
+    "databricks-uc": "",
+    "native": "databricks-sdk-py/0.156.0",
+    "open-source": "OpenAPI-Generator/0.7.0/python",
+}
 
 
 @pytest.mark.parametrize("maker", AGENTS)
-def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> None:
+def test_what_one_dialect_makes_every_dialect_reads_alike(site: Site, maker: str) -> None:
     schema, name = site.schema(), f"m_{uuid.uuid4().hex[:8]}"
     catalog, schema_name = schema.split(".")
     model, headers = f"{schema}.{name}", {"user-agent": AGENTS[maker]}
     tags = [{"key": "team", "value": "ds"}]
-    if maker == "A":
+    if maker == "mlflow":
         version = {
             "name": model,
             "source": "s3://b/m",
@@ -411,7 +432,7 @@ def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> N
             ("POST", f"{AMV}/create", version),
             ("POST", f"{ARM}/alias", {"name": model, "alias": "champion", "version": "1"}),
         ]
-    elif maker == "B":
+    elif maker == "databricks-uc":
         results = [
             ("POST", f"{RM}/create", {"name": model, "description": "d", "tags": tags, "deployment_job_id": "7"}),
             (
@@ -453,8 +474,8 @@ def test_what_one_face_makes_every_face_reads_alike(site: Site, maker: str) -> N
         answer = site.call(method, path, body, headers=headers)
         assert answer.status_code == 200, answer.text
     told_by_b = by_b(site, model, 1)
-    answers = [by_native(site, AGENTS[face], model, 1) for face in ("C", "D")]
-    if maker == "A":  # its version is READY: D's clients are given a folder of their own to read it from
+    answers = [by_native(site, AGENTS[dialect], model, 1) for dialect in ("native", "open-source")]
+    if maker == "mlflow":  # its version is READY: D's clients are given a folder of their own to read it from
         answers[1][1]["storage_location"] = answers[0][1]["storage_location"]
     assert answers[0] == answers[1]
     for mine, theirs in zip((*told_by_b, *by_a(site, model, 1)), answers[0] * 2, strict=True):
