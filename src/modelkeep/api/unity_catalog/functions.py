@@ -8,7 +8,6 @@ import msgspec
 from modelkeep.api.model_shapes import next_page
 from modelkeep.api.unity_catalog import answers, objects
 from modelkeep.core.operations.catalog import functions
-from modelkeep.core.operations.catalog import objects as core
 from modelkeep.core.operations.models.models import Browsed
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Page, Securable
@@ -28,11 +27,6 @@ class UnityCatalogFunctionInfoRequest(functions.FunctionDefinition, frozen=True,
 
 class UnityCatalogCreateFunction(msgspec.Struct, frozen=True):
     function_info: UnityCatalogFunctionInfoRequest
-
-
-class GetFunction(msgspec.Struct, frozen=True):
-    name: str
-    include_browse: bool = False
 
 
 class UpdateFunction(msgspec.Struct, frozen=True):
@@ -101,17 +95,5 @@ def routes(metastore_id: str) -> list[Route]:
         items = [objects.visible_info(item, info, brief) for item in result.items]
         return {"functions": items, **next_page(result.next_token)}
 
-    path = f"{FUNCTIONS}/{{name}}"
-    return [
-        Route("POST", FUNCTIONS, UnityCatalogCreateFunction, _create, whole_or_brief),
-        Route("GET", FUNCTIONS, objects.ListIn, lambda f: objects.in_schema(f, Kind.FUNCTION), page),
-        Route(
-            "GET",
-            path,
-            GetFunction,
-            lambda f: objects.get_object(f.name, Kind.FUNCTION, browse=f.include_browse),
-            whole_or_brief,
-        ),
-        Route("PATCH", path, UpdateFunction, _update, whole_or_brief),
-        Route("DELETE", path, GetFunction, lambda f: core.DeleteObject(parse_full_name(f.name, Kind.FUNCTION))),
-    ]
+    changes = objects.Changes(UnityCatalogCreateFunction, _create, UpdateFunction, _update)
+    return objects.object_routes(Kind.FUNCTION, FUNCTIONS, changes, whole_or_brief, page)

@@ -1,7 +1,7 @@
 """What the native routes of functions, volumes and tables share: their names, their lists, who may see how much."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,9 +12,17 @@ from modelkeep.domain.errors import InvalidArgument, NotFound
 from modelkeep.domain.kinds import Kind, parse_kind
 from modelkeep.domain.model import Securable
 from modelkeep.domain.names import METASTORE, FullName, parse_full_name
+from modelkeep.http.routing import CoreRequests, Route
 
 Info = TypeVar("Info", bound=ObjectInfo)
 """An object in the words of its kind."""
+
+
+class ObjectName(msgspec.Struct, frozen=True):
+    """`name` is the full name."""
+
+    name: str
+    include_browse: bool = False
 
 
 class ListIn(msgspec.Struct, frozen=True):
@@ -34,6 +42,29 @@ def in_schema(f: ListIn, kind: Kind) -> objects.ListObjects:
 
 def get_object(full_name: str, kind: Kind, *, browse: bool) -> objects.GetObject:
     return (objects.BrowseObject if browse else objects.GetObject)(parse_full_name(full_name, kind))
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """How a kind's POST and PATCH are read: their wire structs, and what makes core requests of these."""
+
+    create_fields: type[msgspec.Struct]
+    create: Callable[[Any], CoreRequests]
+    update_fields: type[msgspec.Struct]
+    update: Callable[[Any], CoreRequests]
+
+
+def object_routes(
+    kind: Kind, path: str, changes: Changes, info: Callable[[Any, Any], Any], page: Callable[[Any, Any], Any]
+) -> list[Route]:
+    """The routes of a kind at `path`: create, list, get, update, delete. `info` and `page` write one object and a list of them."""
+    by_name = f"{path}/{{name}}"
+    return [
+        Route("POST", path, changes.create_fields, changes.create, info),
+        Route("GET", path, ListIn, lambda f: in_schema(f, kind), page),
+        Route("GET", by_name, ObjectName, lambda f: get_object(f.name, kind, browse=f.include_browse), info),
+        Route("PATCH", by_name, changes.update_fields, changes.update, info),
+        Route("DELETE", by_name, ObjectName, lambda f: objects.DeleteObject(parse_full_name(f.name, kind))),
+    ]
 
 
 def securable(kind: str, text: str, metastore_id: str) -> FullName:

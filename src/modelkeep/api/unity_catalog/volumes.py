@@ -7,7 +7,6 @@ import msgspec
 
 from modelkeep.api.model_shapes import next_page
 from modelkeep.api.unity_catalog import answers, objects
-from modelkeep.core.operations.catalog import objects as core
 from modelkeep.core.operations.catalog import volumes
 from modelkeep.core.operations.models.models import Browsed
 from modelkeep.domain.kinds import Kind
@@ -26,11 +25,6 @@ class UnityCatalogCreateVolume(msgspec.Struct, frozen=True):
     comment: str = ""
     storage_location: str = ""
     full_name: str = ""
-
-
-class GetVolume(msgspec.Struct, frozen=True):
-    name: str
-    include_browse: bool = False
 
 
 class UpdateVolume(msgspec.Struct, frozen=True):
@@ -72,17 +66,5 @@ def routes(metastore_id: str) -> list[Route]:
         items = [objects.visible_info(item, info, brief) for item in result.items]
         return {"volumes": items, **next_page(result.next_token)}
 
-    path = f"{VOLUMES}/{{name}}"
-    return [
-        Route("POST", VOLUMES, UnityCatalogCreateVolume, _create, whole_or_brief),
-        Route("GET", VOLUMES, objects.ListIn, lambda f: objects.in_schema(f, Kind.VOLUME), page),
-        Route(
-            "GET",
-            path,
-            GetVolume,
-            lambda f: objects.get_object(f.name, Kind.VOLUME, browse=f.include_browse),
-            whole_or_brief,
-        ),
-        Route("PATCH", path, UpdateVolume, _update, whole_or_brief),
-        Route("DELETE", path, GetVolume, lambda f: core.DeleteObject(parse_full_name(f.name, Kind.VOLUME))),
-    ]
+    changes = objects.Changes(UnityCatalogCreateVolume, _create, UpdateVolume, _update)
+    return objects.object_routes(Kind.VOLUME, VOLUMES, changes, whole_or_brief, page)
