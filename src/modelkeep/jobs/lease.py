@@ -1,4 +1,4 @@
-"""Work under a lease: it is extended while the work runs, and the work is cancelled when it is lost."""
+"""The heartbeat of a lease: it is extended while the work runs, and the work is cancelled when it is lost. Its SQL: store/jobs.py."""
 
 import asyncio
 import time

@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.signin import Person
 from modelkeep.domain.errors import PermissionDenied, Unauthenticated
+from modelkeep.domain.signed_tokens import Signer
 from modelkeep.oidc import egress
 from modelkeep.oidc.issuers import Issuers, Metadata, same_host
 

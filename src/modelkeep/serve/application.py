@@ -11,9 +11,9 @@ from modelkeep.api.authentication import Authenticator
 from modelkeep.api.failed_logins import FailedLoginLimiter
 from modelkeep.api.model_shapes import named
 from modelkeep.api.request_workspace import WorkspaceResolver, site
-from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.signin import SignIn, group_map
 from modelkeep.core.tool_sign_in import ToolSignIn
+from modelkeep.domain.signed_tokens import Signer
 from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.observe.health import ProcessHealth

@@ -9,10 +9,10 @@ from modelkeep.blobs import shared_folder as shared
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs, DirectBlobs
 from modelkeep.blobs.shared_folder import SharedFolder
-from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.operation import Services
 from modelkeep.domain.errors import BadSetting, InvalidArgument
 from modelkeep.domain.model import ModelVersion, Status
+from modelkeep.domain.signed_tokens import Signer
 from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
 from modelkeep.oidc.issuers import Issuers
 from modelkeep.oidc.provider import Client, Provider

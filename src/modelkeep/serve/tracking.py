@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.operations.models import versions
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import BadSetting
 from modelkeep.domain.model import ModelVersion
+from modelkeep.domain.signed_tokens import Signer
 from modelkeep.serve.registry import Registry
 from modelkeep.store import workspaces
 from modelkeep.tracking.proxy import TrackingServices
@@ -22,8 +22,8 @@ async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]
     if not settings.workspace:
         yield None
         return
+    from modelkeep.api.files.presigned_urls import Urls
     from modelkeep.api.files.run_artifacts import RunArtifacts
-    from modelkeep.api.files.signed_urls import Urls
     from modelkeep.tracking.app import TrackingApp
     from modelkeep.tracking.child import TrackingServer
     from modelkeep.tracking.proxy import KnownModel

@@ -19,7 +19,7 @@ from api.serving import DATABRICKS_UC, UC, V1, refused, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelkeep.api.files.signed_urls import ObjectUrl
+from modelkeep.api.files.presigned_urls import ObjectUrl
 from modelkeep.core.operations.files.files import FileRequest
 from modelkeep.domain.names import FullName
 from modelkeep.domain.paths import ArtifactPath
@@ -522,7 +522,7 @@ def test_names_and_versions_in_paths_are_checked(folder_shelf: Shelf) -> None:
 
 def test_a_signed_path_is_checked_again(folder_shelf: Shelf) -> None:
     """Even a token of our own with a bad path, as an older release might have signed it, opens nothing."""
-    from modelkeep.blobs.url_signing import Signer
+    from modelkeep.domain.signed_tokens import Signer
 
     root = folder_shelf.ready({"a": b"1"})
     name, version = named(root)

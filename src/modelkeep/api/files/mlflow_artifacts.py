@@ -16,10 +16,9 @@ from modelkeep.api.errors import plain
 from modelkeep.api.files import answers
 from modelkeep.api.files.content import OUTSIDE, content
 from modelkeep.api.files.file_targets import FileTarget, TrackedPath, locate
+from modelkeep.api.files.presigned_urls import Urls
 from modelkeep.api.files.routes import check_whole
-from modelkeep.api.files.signed_urls import Urls
 from modelkeep.api.model_shapes import PLAIN_PREFIXES
-from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.engine import Engine
 from modelkeep.core.operations.files import directories, files, uploads
 from modelkeep.domain import listed_names
@@ -27,6 +26,7 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import ExternalStorage, FileNotFound, InvalidArgument, NotFound, PermissionDenied
 from modelkeep.domain.names import FullName, parse_short_name, parse_version
 from modelkeep.domain.paths import ArtifactPath
+from modelkeep.domain.signed_tokens import Signer
 from modelkeep.http.binding import fields_of
 from modelkeep.http.messages import Request, Response, json_response
 from modelkeep.http.routing import Answer, Route

@@ -12,9 +12,8 @@ from modelkeep.api.errors import Error, databricks
 from modelkeep.api.files import answers, unquoted_paths
 from modelkeep.api.files.content import OUTSIDE, content, entity_tag
 from modelkeep.api.files.file_targets import FileTarget, TrackedPaths, locate
-from modelkeep.api.files.signed_urls import OBJECTS, ObjectUrl, Urls, full_name
+from modelkeep.api.files.presigned_urls import OBJECTS, ObjectUrl, Urls, full_name
 from modelkeep.blobs.port import SignedUrl
-from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.engine import Engine
 from modelkeep.core.operations.files import directories, files, uploads
 from modelkeep.core.operations.files.files import FileRequest, VendedUrl
@@ -22,6 +21,7 @@ from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import AlreadyExists, FileNotFound, InvalidArgument, NotFound, RegistryError
 from modelkeep.domain.model import ArtifactFile, Page
 from modelkeep.domain.paths import ArtifactPath
+from modelkeep.domain.signed_tokens import Signer
 from modelkeep.http.binding import fields_of, read_fields
 from modelkeep.http.messages import Request, Response, json_response
 from modelkeep.http.routing import Answer, Route

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from modelkeep.api.files.signed_urls import Urls
+from modelkeep.api.files.presigned_urls import Urls
 from modelkeep.core.engine import Engine
 from modelkeep.core.operations.files.files import FileRequest, WriteFile
 from modelkeep.domain.authorization import Actor

@@ -95,5 +95,5 @@ def routes(metastore_id: str) -> list[Route]:
         items = [objects.visible_info(item, info, brief) for item in result.items]
         return {"functions": items, **next_page(result.next_token)}
 
-    changes = objects.Changes(UnityCatalogCreateFunction, _create, UpdateFunction, _update)
+    changes = objects.ObjectChanges(UnityCatalogCreateFunction, _create, UpdateFunction, _update)
     return objects.object_routes(Kind.FUNCTION, FUNCTIONS, changes, whole_or_brief, page)

@@ -44,7 +44,7 @@ def get_object(full_name: str, kind: Kind, *, browse: bool) -> objects.GetObject
     return (objects.BrowseObject if browse else objects.GetObject)(parse_full_name(full_name, kind))
 
 
-class Changes(msgspec.Struct, frozen=True):
+class ObjectChanges(msgspec.Struct, frozen=True):
     """How a kind's POST and PATCH are read: their wire structs, and what makes core requests of these."""
 
     create_fields: type[msgspec.Struct]
@@ -54,7 +54,7 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def object_routes(
-    kind: Kind, path: str, changes: Changes, info: Callable[[Any, Any], Any], page: Callable[[Any, Any], Any]
+    kind: Kind, path: str, changes: ObjectChanges, info: Callable[[Any, Any], Any], page: Callable[[Any, Any], Any]
 ) -> list[Route]:
     """The routes of a kind at `path`: create, list, get, update, delete. `info` and `page` write one object and a list of them."""
     by_name = f"{path}/{{name}}"

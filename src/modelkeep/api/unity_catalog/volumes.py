@@ -66,5 +66,5 @@ def routes(metastore_id: str) -> list[Route]:
         items = [objects.visible_info(item, info, brief) for item in result.items]
         return {"volumes": items, **next_page(result.next_token)}
 
-    changes = objects.Changes(UnityCatalogCreateVolume, _create, UpdateVolume, _update)
+    changes = objects.ObjectChanges(UnityCatalogCreateVolume, _create, UpdateVolume, _update)
     return objects.object_routes(Kind.VOLUME, VOLUMES, changes, whole_or_brief, page)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelkeep.blobs.url_signing import Signer
 from modelkeep.domain.errors import PermissionDenied
+from modelkeep.domain.signed_tokens import Signer
 
 NOW = 1_700_000_000_000
 SIGNER = Signer(b"s" * 32, now_ms=lambda: NOW)

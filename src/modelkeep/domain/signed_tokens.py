@@ -1,4 +1,4 @@
-"""Tokens in this server's own upload and download URLs: who holds one may do what it says, until it expires."""
+"""Tokens that carry a payload under a MAC until they expire: in presigned URLs of this server, and in cookies of a sign-in."""
 
 import base64
 import hmac

@@ -1,13 +1,13 @@
-"""Signed URLs of this server: their content, and the check at every use that their creator still has access."""
+"""Presigned URLs of this server: how they are made and, at each use, checked (expiry, MAC, and that their creator still has access)."""
 
 import msgspec
 
-from modelkeep.blobs.url_signing import Signer
 from modelkeep.core.operations.files.files import FileRequest
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import PermissionDenied
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.names import FullName
+from modelkeep.domain.signed_tokens import Signer
 from modelkeep.store import principals
 from modelkeep.store.db import Database, now_ms
 
