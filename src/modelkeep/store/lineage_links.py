@@ -1,10 +1,7 @@
 """Edges between any two things as rows, and the neighbours of one thing, those of versions' own edges included."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from modelkeep.domain.lineage import MODEL_VERSION, LineageEnd, LineageLink, outside_key
-from modelkeep.store.db import Tx, WriteTx
+from modelkeep.store.db import Row, Tx, WriteTx
 from modelkeep.store.securables import CATALOG_ABOVE, SCHEMA_ABOVE
 
 _LINK = (
@@ -110,7 +107,7 @@ async def _edges(tx: Tx, where: str, end: LineageEnd, limit: int, *, of_version:
     return [_of_version(row, end, of_version=of_version) for row in rows]
 
 
-def _of_version(row: Sequence[Any], end: LineageEnd, *, of_version: bool) -> LineageLink:
+def _of_version(row: Row, end: LineageEnd, *, of_version: bool) -> LineageLink:
     id, version_id, version_name, kind, name, entity_id, securable_id, context, at, by, read, direction = row
     version = LineageEnd(MODEL_VERSION, version_id, version_name)
     if of_version:
@@ -122,5 +119,5 @@ def _of_version(row: Sequence[Any], end: LineageEnd, *, of_version: bool) -> Lin
     return LineageLink(id, source, target, "[]", "{}", context, at, by, read, of_version=True)
 
 
-def _link(row: Sequence[Any]) -> LineageLink:
+def _link(row: Row) -> LineageLink:
     return LineageLink(row[0], LineageEnd(*row[1:4]), LineageEnd(*row[4:7]), *row[7:])

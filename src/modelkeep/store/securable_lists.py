@@ -72,7 +72,7 @@ class SeenSecurable(NamedTuple):
     browse_only: bool
 
 
-class Seen(NamedTuple):
+class SeenPage(NamedTuple):
     """What the actor sees."""
 
     securables: list[SeenSecurable]
@@ -92,7 +92,7 @@ class Slice(msgspec.Struct, frozen=True):
 
 async def page_of_containers(
     tx: Tx, kind: Kind, parent_id: str, actor: Actor, part: Slice, *, unbound: bool = False
-) -> Seen:
+) -> SeenPage:
     """Catalogs (of the metastore) or schemas (of a catalog) that the actor sees (or may browse), by name.
     `unbound`: and catalogs whose bindings the actor may change, bound or not."""
     if kind is Kind.CATALOG:
@@ -118,7 +118,7 @@ async def page_of_containers(
 
 async def page_beside_catalogs(
     tx: Tx, kind: Kind, metastore_id: str, actor: Actor, after: tuple[str, str], limit: int
-) -> Seen:
+) -> SeenPage:
     """External locations or storage credentials that the actor owns, holds something on, or administers, by name."""
     granted = f"EXISTS (SELECT 1 FROM grants g WHERE g.securable_id = x.id AND g.principal_id IN {_ME})"
     see = f"({ADMIN} OR x.owner_id IN {_ME} OR {granted})"
@@ -139,13 +139,13 @@ def _seen(see: str, *, browse: bool) -> str:
     return f"CASE WHEN {see} THEN 2 {f'WHEN {BROWSE} THEN 1 ' * browse}ELSE 0 END"
 
 
-async def _page(tx: Tx, limit: int, sql: str, **values: Value) -> Seen:
+async def _page(tx: Tx, limit: int, sql: str, **values: Value) -> SeenPage:
     """Few rows first: they suffice for a caller who sees most of what there is."""
     page, whole = await _look(tx, limit, min(limit + 1, SCAN_BUDGET), sql, **values)
     return page if whole else (await _look(tx, limit, SCAN_BUDGET, sql, **values))[0]
 
 
-async def _look(tx: Tx, limit: int, budget: int, sql: str, **values: Value) -> tuple[Seen, bool]:
+async def _look(tx: Tx, limit: int, budget: int, sql: str, **values: Value) -> tuple[SeenPage, bool]:
     """Of the first `budget` rows of `sql`, each with its full name and `_seen` at its end, those that are seen; and whether
     they are a whole page (full, or the last). One that is not continues behind the last row looked at, seen or not."""
     rows = await tx.scan(f"{sql} LIMIT :budget", budget=budget, **values)
@@ -154,13 +154,13 @@ async def _look(tx: Tx, limit: int, budget: int, sql: str, **values: Value) -> t
         if row[-1]:
             seen.append(SeenSecurable(of_row(row, row[WIDTH]), row[-1] == 1))
         if len(seen) == limit and index + 1 < len(rows):
-            return Seen(seen, (seen[-1].securable.name_key, seen[-1].securable.id)), True
+            return SeenPage(seen, (seen[-1].securable.name_key, seen[-1].securable.id)), True
     if len(rows) < budget:
-        return Seen(seen, None), True
-    return Seen(seen, (rows[-1][WIDTH].rpartition(".")[2], rows[-1][0])), False
+        return SeenPage(seen, None), True
+    return SeenPage(seen, (rows[-1][WIDTH].rpartition(".")[2], rows[-1][0])), False
 
 
-async def page_of_models(tx: Tx, schema_id: str, actor: Actor, part: Slice) -> Seen:
+async def page_of_models(tx: Tx, schema_id: str, actor: Actor, part: Slice) -> SeenPage:
     """Registered models that the actor may read (or browse), of one schema or ('' ) of the metastore, by (name, id)."""
     after, limit, browse = part.after, part.limit, part.browse
     values = {"actor": actor.id, "workspace": actor.workspace, "name": after[0], "id": after[1]}
@@ -178,7 +178,7 @@ async def page_of_models(tx: Tx, schema_id: str, actor: Actor, part: Slice) -> S
     return await _page(tx, limit, f"{select} {BELOW_SCHEMA} WHERE {where}", **values)
 
 
-async def page_of_objects(tx: Tx, kind: Kind, container: Securable, actor: Actor, part: Slice) -> Seen:
+async def page_of_objects(tx: Tx, kind: Kind, container: Securable, actor: Actor, part: Slice) -> SeenPage:
     """Functions, volumes or tables of a schema (or of a catalog) that the actor may read, or browse, by (name, id)."""
     see = _seen(_SEE[kind], browse=part.browse)
     above = "x.catalog_id" if container.kind is Kind.CATALOG else "x.parent_id"

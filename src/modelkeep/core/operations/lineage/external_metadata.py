@@ -69,13 +69,15 @@ async def create_external_metadata(ctx: WriteCtx, req: CreateExternalMetadata, m
     """All account users may know of it at first (databricks-sdk's docstring)."""
     check_in_urls(req.name)
     spec = {"definition": msgspec.json.encode(_checked(req.description)).decode()}
-    id = await securables.insert(
-        ctx.tx, metastore, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), spec
+    new = securables.NewSecurable(
+        metastore, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), spec
     )
+    id = await securables.insert(ctx.tx, new)
     ctx.touch(req.name.kind, id, str(req.name))
     metadata = await models.fetch(ctx, req.name)
     everyone = await principals.account_users(ctx.tx)
-    await grants.change(ctx.tx, metadata, [(everyone, Privilege.BROWSE)], [], ctx.actor.name, ctx.now)
+    pairs = grants.GrantPairs([(everyone, Privilege.BROWSE)], [])
+    await grants.change(ctx.tx, metadata, pairs, ctx.actor.name, ctx.now)
     return metadata
 
 
