@@ -3,7 +3,7 @@ import { describe, expect, it, test } from "vitest";
 import type { LineageEdge } from "../src/api/lineage";
 import type { Version } from "../src/api/versions";
 import { treeOf } from "../src/lib/fileTree";
-import { canExpand, graphOf, versionOfNode } from "../src/lib/lineageGraph";
+import { canExpand, graphOf, linkedNode, versionOfNode } from "../src/lib/lineageGraph";
 import type { TreePage } from "../src/shell/treePages";
 import { ancestors, keyAction, selectedName, treeRows } from "../src/shell/treeRows";
 
@@ -150,6 +150,57 @@ describe("lineage graph", () => {
     const { nodes } = graphOf([edge({})], [info]);
     const x = (kind: string) => nodes.find((node) => node.kind === kind)?.x ?? 0;
     expect(x("TABLE") < x("RUN") && x("RUN") < x("MODEL_VERSION")).toBe(true);
+  });
+  it("adds what other systems have reported, without the edges of versions a second time", () => {
+    const end = (id: string, type: string, name: string, fields = {}) => ({
+      id,
+      type,
+      name,
+      deleted: false,
+      hidden: name === "",
+      ...fields,
+    });
+    const link = (source: string, target: string, fields = {}) => ({
+      source,
+      target,
+      context: "spark/etl",
+      source_version: "",
+      columns: [],
+      properties: {},
+      created_at: 1,
+      created_by: "ann",
+      of_version: false,
+      ...fields,
+    });
+    const linked = {
+      nodes: [
+        end("0", "TABLE", "a.b.t"),
+        end("1", "DATASET", "kafka://k/t"),
+        end("2", "TABLE", "a.b.old", { deleted: true }),
+        end("3", "TABLE", ""),
+        end("4", "TABLE", ""),
+        end("5", "MODEL_VERSION", "a.b.c/1"),
+      ],
+      edges: [
+        link("1", "0"),
+        link("2", "0"),
+        link("3", "0"),
+        link("4", "0"),
+        link("0", "5", { of_version: true }),
+      ],
+      truncated: false,
+    };
+    const { nodes, edges } = graphOf([edge({})], [info], [linked]);
+    expect(edges.filter(({ label }) => label === "spark/etl").map(({ to }) => to)).toEqual(
+      Array.from({ length: 4 }, () => "TABLE a.b.t"),
+    );
+    expect(nodes.filter((node) => node.hidden).length).toBe(2);
+    expect(nodes.find((node) => node.name === "a.b.old")?.deleted).toBe(true);
+    expect(
+      edges.filter(({ to }) => to === "MODEL_VERSION a.b.c/1").map(({ from }) => from),
+    ).toEqual(["RUN r1"]);
+    expect(linkedNode("DATASET kafka://k/a b")).toEqual(["DATASET", "kafka://k/a b"]);
+    expect(linkedNode("NOTEBOOK n")).toBeNull();
   });
   it("knows the version of a node id", () => {
     expect(versionOfNode("MODEL_VERSION a.b.c/12")).toEqual(["a.b.c", "12"]);

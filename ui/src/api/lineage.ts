@@ -52,3 +52,21 @@ export const consumers = (type: string, name: string) =>
         unwrap(api.GET(`${V1}/lineage`, { params: { query: { type, name, page_token } }, signal })),
       ),
   });
+
+export type LinkGraph = Answer<"/api/modelkeep/v1/lineage/graph">;
+/** What the server answers links of. */
+export type LinkedType =
+  | "TABLE"
+  | "VOLUME"
+  | "MODEL_VERSION"
+  | "EXTERNAL_METADATA"
+  | "PATH"
+  | "DATASET";
+
+/** What leads to a thing and what was made of it, in systems that report their lineage. */
+export const links = (type: LinkedType, name: string) =>
+  queryOptions({
+    queryKey: ["links", type, name],
+    queryFn: ({ signal }) =>
+      unwrap(api.GET(`${V1}/lineage/graph`, { params: { query: { type, name } }, signal })),
+  });

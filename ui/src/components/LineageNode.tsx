@@ -17,7 +17,9 @@ export type LineageNode = Node<{ node: GraphNode; root: boolean; expandable: boo
 export const ExpandContext = createContext<(id: string) => void>(() => undefined);
 
 const pathOf = (node: GraphNode) =>
-  node.kind === "TABLE" || node.kind === "RUN" ? null : securablePath(node.kind, node.name);
+  node.deleted || node.kind === "TABLE" || node.kind === "RUN"
+    ? null
+    : securablePath(node.kind, node.name);
 
 /** The name and experiment of a run, if the caller may read them. */
 function RunName({ node }: { node: GraphNode }) {
@@ -76,7 +78,7 @@ export function NodeName({ node }: { node: GraphNode }) {
           {name}
         </span>
       )}
-      {versions}
+      {node.deleted ? <span className="under">deleted</span> : versions}
     </>
   );
 }

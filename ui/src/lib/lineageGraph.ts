@@ -2,7 +2,7 @@
 
 import { graphlib, layout } from "@dagrejs/dagre";
 
-import type { LineageEdge } from "../api/lineage";
+import type { LineageEdge, LinkedType, LinkGraph } from "../api/lineage";
 import type { Version } from "../api/versions";
 
 export interface GraphNode {
@@ -17,6 +17,8 @@ export interface GraphNode {
   versions?: string[];
   /** The caller may not see its name. */
   hidden?: boolean;
+  /** It is gone. The name is the one that it had. */
+  deleted?: boolean;
   x: number;
   y: number;
 }
@@ -33,10 +35,14 @@ export const WIDTH = 250;
 export const HEIGHT = 74;
 export const nodeId = (kind: string, name: string) => `${kind} ${name}`;
 
-/** Builds the graph from the edges of any number of versions. `infos` are the versions whose runs it adds. */
+/**
+ * Builds the graph from the edges of any number of versions. `infos` are the versions whose runs it adds. `linked` are the
+ * neighbours of nodes, as other systems and people have reported them.
+ */
 export function graphOf(
   edges: LineageEdge[],
   infos: Version[],
+  linked: LinkGraph[] = [],
 ): { nodes: GraphNode[]; edges: GraphEdge[] } {
   const nodes = new Map<string, GraphNode>();
   const joined = new Map<string, GraphEdge>();
@@ -109,6 +115,26 @@ export function graphOf(
         edge.created_by,
       );
   }
+  for (const neighbours of linked) {
+    const ids = new Map<string, string>();
+    const idOf = (id: string, edge: number) => {
+      const end = neighbours.nodes.find((candidate) => candidate.id === id);
+      if (!end) return null;
+      const known =
+        ids.get(id) ??
+        (end.hidden
+          ? hiddenNode(end.type, `${neighbours.nodes[0]?.name ?? ""} ${edge}`)
+          : node(end.type, end.name, end.deleted ? { deleted: true } : {}));
+      ids.set(id, known);
+      return known;
+    };
+    // The edges of versions are in `edges`, with the runs between.
+    for (const [index, edge] of neighbours.edges.filter((link) => !link.of_version).entries()) {
+      const from = idOf(edge.source, index);
+      const to = idOf(edge.target, index);
+      if (from && to) join(from, to, edge.context, edge.created_by || undefined);
+    }
+  }
   if (nodes.size > MAX_ARRANGED) layoutInColumns(nodes, [...joined.values()]);
   else layoutByDagre(nodes, [...joined.values()]);
   return { nodes: [...nodes.values()], edges: [...joined.values()] };
@@ -170,7 +196,22 @@ export function versionOfNode(id: string): [model: string, version: string] | nu
   return [name.slice(0, slash), name.slice(slash + 1)];
 }
 
-const EXPANDABLE_KINDS = new Set(["MODEL_VERSION", "TABLE", "PATH", "NOTEBOOK", "JOB"]);
+const LINKED_KINDS = [
+  "MODEL_VERSION",
+  "TABLE",
+  "VOLUME",
+  "PATH",
+  "DATASET",
+  "EXTERNAL_METADATA",
+] as const;
+const EXPANDABLE_KINDS = new Set<string>([...LINKED_KINDS, "NOTEBOOK", "JOB"]);
+
+/** The type and name of a node id that the server can answer links for, or null. */
+export function linkedNode(id: string): [type: LinkedType, name: string] | null {
+  const [kind = "", ...rest] = id.split(" ");
+  const type = LINKED_KINDS.find((candidate) => candidate === kind);
+  return type ? [type, rest.join(" ")] : null;
+}
 
 /** Whether the server can say more about the neighbours of a node. */
 export const canExpand = (node: GraphNode, expandedIds: string[]) =>

@@ -3,10 +3,17 @@
 import { useQueries } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 
-import { consumers, lineage } from "../api/lineage";
+import { consumers, lineage, links } from "../api/lineage";
 import type { Version } from "../api/versions";
 import { version as versionQuery } from "../api/versions";
-import { type GraphEdge, type GraphNode, graphOf, nodeId, versionOfNode } from "./lineageGraph";
+import {
+  type GraphEdge,
+  type GraphNode,
+  graphOf,
+  linkedNode,
+  nodeId,
+  versionOfNode,
+} from "./lineageGraph";
 
 interface Lineage {
   rootId: string;
@@ -33,7 +40,13 @@ export function useLineage(model: string, version: number): Lineage {
       consumers(id.slice(0, id.indexOf(" ")), id.slice(id.indexOf(" ") + 1)),
     ),
   });
-  const updatedAt = [...edges, ...infos, ...consumerEdges]
+  const linked = useQueries({
+    queries: expandedIds
+      .map(linkedNode)
+      .filter((name) => name !== null)
+      .map((name) => links(...name)),
+  });
+  const updatedAt = [...edges, ...infos, ...consumerEdges, ...linked]
     .map((answer) => answer.dataUpdatedAt)
     .join();
   const graph = useMemo(
@@ -41,6 +54,7 @@ export function useLineage(model: string, version: number): Lineage {
       graphOf(
         [...edges, ...consumerEdges].flatMap((answer) => answer.data?.edges ?? []),
         infos.flatMap((answer) => (answer.data ? [answer.data] : [])),
+        linked.flatMap((answer) => (answer.data ? [answer.data] : [])),
       ),
     // Each render has new answer objects. Their data changes only with these times.
     // oxlint-disable-next-line react/exhaustive-deps
@@ -52,7 +66,7 @@ export function useLineage(model: string, version: number): Lineage {
     graph,
     expandedIds,
     expand: (id) => setExpandedIds((ids) => (ids.includes(id) ? ids : [...ids, id])),
-    isTruncated: [...edges, ...consumerEdges].some((answer) => answer.data?.truncated),
+    isTruncated: [...edges, ...consumerEdges, ...linked].some((answer) => answer.data?.truncated),
     isPending: edges[0]?.isPending === true || infos[0]?.isPending === true,
     error: edges[0]?.error ?? null,
     retry: () => void edges[0]?.refetch(),

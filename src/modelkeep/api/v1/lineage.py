@@ -40,6 +40,7 @@ class V1GraphEdge(TypedDict):
     properties: dict[str, str]
     created_at: int
     created_by: str
+    of_version: bool
 
 
 class V1Graph(TypedDict):
@@ -88,6 +89,7 @@ def _graph(result: core.LineageGraph, _: Any) -> V1Graph:
                 "properties": msgspec.json.decode(e.properties, type=dict[str, str]),
                 "created_at": e.created_at,
                 "created_by": e.created_by,
+                "of_version": e.of_version,
             }
             for e in result.edges
         ],

@@ -44,6 +44,8 @@ class GraphEdge(msgspec.Struct, frozen=True):
     properties: str
     created_at: int
     created_by: str
+    of_version: bool
+    """It stands among the edges of a version, too"""
 
 
 class LineageGraph(msgspec.Struct, frozen=True):
@@ -145,7 +147,7 @@ class _Walk:
 def _edge(link: LineageLink, source: str, target: str, *, named: bool) -> GraphEdge:
     """Of an edge to what is hidden only that it is there."""
     if not named:
-        return GraphEdge(source, target, "", "", "[]", "{}", link.created_at, "")
+        return GraphEdge(source, target, "", "", "[]", "{}", link.created_at, "", link.of_version)
     return GraphEdge(
         source,
         target,
@@ -155,4 +157,5 @@ def _edge(link: LineageLink, source: str, target: str, *, named: bool) -> GraphE
         link.properties,
         link.created_at,
         link.created_by,
+        link.of_version,
     )
