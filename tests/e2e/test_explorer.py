@@ -227,6 +227,25 @@ def test_copying_a_version_and_following_its_lineage(page: Page, world: World) -
     expect(page.get_by_role("heading", name="churn Version 1")).to_be_visible()
 
 
+def test_lineage_goes_on_into_other_systems(page: Page, world: World) -> None:
+    server = world.server
+    event = {
+        "eventType": "COMPLETE",
+        "job": {"namespace": "spark", "name": "etl"},
+        "inputs": [{"namespace": f"kafka://{world.catalog}", "name": "clicks"}],
+        "outputs": [{"namespace": "modelkeep", "name": f"models:/{world.model}/2"}],
+    }
+    headers = {"authorization": f"Bearer {server.admin_token}"}
+    assert httpx.post(f"{server.host}/api/v1/lineage", json=event, headers=headers).json()["recorded"] == 1
+    page.goto(f"{world.page}/version/2?tab=lineage")
+    page.get_by_role("button", name=f"Expand kafka://{world.catalog}/clicks").click()
+    page.get_by_role("radiogroup", name="Show lineage as").get_by_text("List").click()
+    row = page.get_by_role("table", name="Connections").get_by_role("row", name=re.compile("spark/etl"))
+    expect(row).to_contain_text("clicks")
+    expect(row).to_contain_text("admin")
+    picture(page, "lineage-systems")
+
+
 def test_registering_the_model_of_a_run(page: Page, world: World) -> None:
     page.goto(f"/explore/data/{world.catalog}/ml_team")
     page.get_by_role("button", name="Register model").click()
