@@ -18,6 +18,7 @@ from live import free_port, server_environment, stop, stop_with_the_tests, tail,
 
 ROOT = Path(__file__).parents[2]
 DIST, UV = ROOT / "dist", ROOT / ".tools" / "bin" / "uv"
+REPOSITORY = os.environ.get("RELEASE_REPOSITORY_URL", "")
 NEW_ENOUGH = ["3.11", "3.12", "3.13", "3.14"]
 pytestmark = pytest.mark.skipif(not (DIST / "SHA256SUMS").exists(), reason="nothing is built: `make release`")
 
@@ -68,13 +69,12 @@ def test_an_index_can_show_the_page_of_the_project(wheel: zipfile.ZipFile) -> No
     (path,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     metadata = wheel.read(path).decode()
     head, _, page = metadata.partition("\n\n")
-    assert {"Homepage", "Documentation", "Source", "Issues", "Changelog"} <= set(
-        re.findall(r"Project-URL: (\w+),", head)
-    )
+    labels = {"Homepage", "Documentation", "Source", "Issues", "Changelog"}
+    assert set(re.findall(r"Project-URL: (\w+),", head)) == (labels if REPOSITORY else set())
     classifiers = re.findall(r"Python :: (3\.\d+)$", head, re.MULTILINE)
     assert classifiers == NEW_ENOUGH
     links = re.findall(r"\]\(([^)\s]+)", page)
-    assert links and not [link for link in links if not re.match(r"https?://|#", link)], links
+    assert not [link for link in links if not re.match(r"https?://|#", link)], links
 
 
 def test_the_wheel_has_the_licence_of_each_library_of_the_ui(wheel: zipfile.ZipFile) -> None:
@@ -94,6 +94,7 @@ def test_the_sdist_has_what_a_build_needs() -> None:
         "README.md",
         "LICENSE",
         "CHANGELOG.md",
+        "tools/metadata.py",
         "tools/wheel.py",
         "src/modelkeep/web/index.html",
     }
