@@ -96,7 +96,7 @@ def _typescript_names(text: str) -> Iterator[tuple[int, str]]:
 def files() -> Iterator[Path]:
     """Every file that the rule is about."""
     for folder, suffixes in (
-        ("src/modelkeep", (".py",)),  # migrations stay as they were applied
+        ("src/modelkeep", (".py", ".sql")),
         ("tools", (".py",)),
         ("ui/src", (".ts", ".tsx", ".css")),
         ("docs", (".md",)),

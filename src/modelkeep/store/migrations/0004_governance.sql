@@ -61,7 +61,7 @@ CREATE INDEX access_requests_principal ON access_requests (principal_id)
 --;
 CREATE INDEX access_requests_requester ON access_requests (requester_id)
 --;
--- Where people are told to ask, beside the inbox: shown, never written to.
+-- Where people can request access besides the inbox; the server shows these addresses and never writes to them.
 CREATE TABLE access_destinations (
     securable_id KEYTEXT PRIMARY KEY REFERENCES securables (id) ON DELETE CASCADE,
     destinations TEXT NOT NULL

@@ -9,7 +9,7 @@ CREATE INDEX audit_source ON audit (source, at, id)
 --;
 CREATE INDEX audit_request ON audit (request_id)
 --;
--- Refusals are few, and asked for most.
+-- Refusals are few, and most searches are for them.
 CREATE INDEX audit_refused ON audit (at, id) WHERE outcome <> 'ok'
 --;
 -- What an event is about, by id and by the name of that moment. Each id and each name of an event stands in one row only,

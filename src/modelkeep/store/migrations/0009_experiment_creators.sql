@@ -1,4 +1,4 @@
--- Who creates an experiment, written before the tracking server is asked for it. A row without an experiment is a creation
+-- Who creates an experiment, written before the tracking server creates it. A row without an experiment is a creation
 -- that was not finished: if the server stopped in between, the same principal takes the experiment over with its next call.
 -- Creators that older versions kept in a tag of the experiment are not read any more: editors could write that tag.
 CREATE TABLE experiment_creators (

@@ -1,5 +1,5 @@
 -- Where clients write to the store themselves, its listing is a version's manifest until finalize. A change of what lies there
--- is announced in a transaction before the store is asked, and ended in another one, so that no transaction waits for the store;
+-- is announced in a transaction before the call of the store, and ended in another one, so that no transaction waits for the store;
 -- `revision` counts both. Finalize lists without a transaction, and commits where nothing changed and nothing is under way.
 ALTER TABLE artifact_sets ADD COLUMN revision BIGINT NOT NULL DEFAULT 0
 --;
