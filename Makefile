@@ -17,7 +17,7 @@ UI_NODE := .cache/node/bin
 UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/tests \) -prune -o -type f ! -name openapi.json ! -name generated.ts -print)
 NPM := PATH="$(CURDIR)/$(UI_NODE):$$PATH" npm_config_loglevel=error npm -C
 
-.PHONY: help up env test browser ui release test-release docs site test-clients spark test-spark check deploy-lint deploy-check image-smoke fix bench lock clean
+.PHONY: help up env test browser ui release test-release docs pictures site test-clients spark test-spark check deploy-lint deploy-check image-smoke fix bench lock clean
 .SUFFIXES:
 
 help:
@@ -116,6 +116,10 @@ test-release: release
 docs: .cache/dev.stamp
 	.venv/bin/python tools/reference.py
 	.venv/bin/python tools/limits.py
+
+# The pictures of docs/images, by a real server and Chromium. Look at each of them before you commit it.
+pictures: .cache/dev.stamp .cache/ui.stamp
+	.venv/bin/python tools/pictures.py $(ARGS)
 
 # The documentation site in build/site. Every warning is an error: dead links and anchors, pages without a place in the navigation.
 site: .cache/dev.stamp ui/openapi.json
