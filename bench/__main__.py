@@ -19,6 +19,7 @@ from bench import (
     load,
     registering,
     scale,
+    scans,
     search,
     start,
     tables,
@@ -40,6 +41,7 @@ MEASURES: dict[str, Callable[[Path], list[Row]]] = {
         explorer,
         search,
         tables,
+        scans,
         hostile,
     )
 }
