@@ -116,7 +116,7 @@ async def test_what_may_only_be_browsed_is_found_by_what_is_told_of_it(w: World)
 
 
 async def test_too_much_is_refused(w: World) -> None:
-    for item in (SearchSecurables("a " * 9), SearchSecurables("a" * 501), SearchSecurables(kinds=("VOLUME",))):
+    for item in (SearchSecurables("a " * 9), SearchSecurables("a" * 501), SearchSecurables(kinds=("METASTORE",))):
         with pytest.raises(InvalidArgument):
             await w.as_("admin").do(item)
 

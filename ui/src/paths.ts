@@ -16,6 +16,11 @@ export const promptPath = (fullName: string, version?: number | string) =>
   `/explore/data/prompts/${fullName.split(".").map(segment).join("/")}${version === undefined ? "" : `?version=${version}`}`;
 export const promptComparePath = (fullName: string, versions: (number | string)[]) =>
   `${promptPath(fullName)}/compare?versions=${versions.join(",")}`;
+const leafPath = (folder: string) => (fullName: string) =>
+  `/explore/data/${folder}${fullName.split(".").map(segment).join("/")}`;
+export const tablePath = leafPath("");
+export const volumePath = leafPath("volumes/");
+export const functionPath = leafPath("functions/");
 export const searchPath = (query: string) => `/explore/search?q=${segment(query)}`;
 export const tokensPath = "/explore/tokens";
 export const requestsPath = "/explore/requests";
@@ -44,11 +49,16 @@ export function securablePath(kind: string, fullName: string): string | null {
     case "SCHEMA":
       return schemaPath(fullName);
     case "MODEL":
-    case "FUNCTION":
     case "REGISTERED_MODEL":
       return modelPath(fullName);
+    case "FUNCTION":
+      return functionPath(fullName);
     case "PROMPT":
       return promptPath(fullName);
+    case "TABLE":
+      return fullName.split(".").length === 3 ? tablePath(fullName) : null;
+    case "VOLUME":
+      return volumePath(fullName);
     case "MODEL_VERSION": {
       const slash = fullName.lastIndexOf("/");
       return slash > 0 ? versionPath(fullName.slice(0, slash), fullName.slice(slash + 1)) : null;
@@ -61,6 +71,12 @@ export function securablePath(kind: string, fullName: string): string | null {
 /** The sign-in page. It says that the session has ended, and leads back here. */
 export const signInPath = () =>
   `/login?next=${segment(location.pathname + location.search)}&why=ended`;
+
+/** The Files API's address of a volume's file or, with `directories`, of a directory of it. */
+export function volumeFilePath(fullName: string, file: string, api = "files"): string {
+  const parts = [...fullName.split("."), ...file.split("/").filter(Boolean)].map(segment);
+  return `/api/2.0/fs/${api}/Volumes/${parts.join("/")}`;
+}
 
 /** The Files API's address of a version's file. The answer is always an attachment, never a page. */
 export function filePath(fullName: string, version: number, file: string): string {

@@ -17,12 +17,14 @@ describe("securablePath", () => {
     ["CATALOG", "prod", "/explore/data/prod"],
     ["SCHEMA", "prod.ml team", "/explore/data/prod/ml%20team"],
     ["MODEL", "prod.ml.churn", "/explore/data/models/prod/ml/churn"],
-    ["FUNCTION", "prod.ml.churn", "/explore/data/models/prod/ml/churn"],
+    ["FUNCTION", "prod.ml.churn", "/explore/data/functions/prod/ml/churn"],
+    ["TABLE", "prod.ml.t", "/explore/data/prod/ml/t"],
+    ["VOLUME", "prod.ml.v", "/explore/data/volumes/prod/ml/v"],
     ["REGISTERED_MODEL", "p.m.a%b", "/explore/data/models/p/m/a%25b"],
     ["PROMPT", "prod.ml.greet", "/explore/data/prompts/prod/ml/greet"],
     ["MODEL_VERSION", "prod.ml.churn/12", "/explore/data/models/prod/ml/churn/version/12"],
     ["MODEL_VERSION", "no version", null],
-    ["TABLE", "prod.ml.t", null],
+    ["TABLE", "s3://bucket/t", null],
   ])("%s %s", (kind, name, path) => expect(securablePath(kind, name)).toBe(path));
 });
 

@@ -4,12 +4,20 @@ import type { LineageEdge } from "../src/api/lineage";
 import type { Version } from "../src/api/versions";
 import { treeOf } from "../src/lib/fileTree";
 import { canExpand, graphOf, linkedNode, versionOfNode } from "../src/lib/lineageGraph";
+import type { SecurableKind } from "../src/lib/securables";
 import type { TreePage } from "../src/shell/treePages";
-import { ancestors, keyAction, selectedName, treeRows } from "../src/shell/treeRows";
+import { ancestors, keyAction, selectedSecurable, treeRows } from "../src/shell/treeRows";
 
-const pageOf = (names: string[], nextToken = "", prompts: string[] = []): TreePage => ({
-  names,
-  prompts: new Set(prompts),
+const KINDS = ["CATALOG", "SCHEMA", "MODEL"] as const;
+const pageOf = (
+  names: string[],
+  nextToken = "",
+  kinds: Record<string, SecurableKind> = {},
+): TreePage => ({
+  entries: names.map((name) => ({
+    kind: kinds[name] ?? KINDS[name.split(".").length - 1] ?? "MODEL",
+    name,
+  })),
   nextToken,
 });
 const answer = (data?: TreePage, error: Error | null = null) => ({ data, error });
@@ -21,7 +29,12 @@ describe("treeRows", () => {
     const answers = [
       answer(pageOf(["dev", "prod"])),
       answer(pageOf(["prod.ml"])),
-      answer(pageOf(["prod.ml.churn", "prod.ml.greet"], "", ["prod.ml.greet"])),
+      answer(
+        pageOf(["prod.ml.churn", "prod.ml.greet", "prod.ml.t"], "", {
+          "prod.ml.greet": "PROMPT",
+          "prod.ml.t": "TABLE",
+        }),
+      ),
     ];
     expect(treeRows(requests, answers, open).map((row) => `${row.level} ${row.kind}`)).toEqual([
       "1 CATALOG",
@@ -29,6 +42,7 @@ describe("treeRows", () => {
       "2 SCHEMA",
       "3 MODEL",
       "3 PROMPT",
+      "3 TABLE",
     ]);
   });
   it("says what is loading, has failed, is empty or goes on", () => {
@@ -45,13 +59,17 @@ describe("treeRows", () => {
 });
 
 test.each([
-  ["/explore", ""],
-  ["/explore/data/prod", "prod"],
-  ["/explore/data/prod/ml%20team", "prod.ml team"],
-  ["/explore/data/models/prod/ml/churn/version/3", "prod.ml.churn"],
-  ["/explore/data/prompts/prod/ml/greet", "prod.ml.greet"],
-  ["/explore/data/models/ml", "models.ml"],
-])("%s shows %j", (path, name) => expect(selectedName(path)).toBe(name));
+  ["/explore", "CATALOG", ""],
+  ["/explore/data/prod", "CATALOG", "prod"],
+  ["/explore/data/prod/ml%20team", "SCHEMA", "prod.ml team"],
+  ["/explore/data/models/prod/ml/churn/version/3", "MODEL", "prod.ml.churn"],
+  ["/explore/data/prompts/prod/ml/greet", "PROMPT", "prod.ml.greet"],
+  ["/explore/data/volumes/prod/ml/v", "VOLUME", "prod.ml.v"],
+  ["/explore/data/functions/prod/ml/f", "FUNCTION", "prod.ml.f"],
+  ["/explore/data/prod/ml/t", "TABLE", "prod.ml.t"],
+  ["/explore/data/models/ml", "SCHEMA", "models.ml"],
+  ["/explore/data/volumes/ml/t", "TABLE", "volumes.ml.t"],
+])("%s shows %s %j", (path, kind, name) => expect(selectedSecurable(path)).toEqual({ kind, name }));
 
 test("ancestors are the containers of a name", () => {
   expect(ancestors("a.b.c")).toEqual(["a", "a.b"]);

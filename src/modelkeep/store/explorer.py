@@ -1,4 +1,4 @@
-"""What people look for by words: catalogs, schemas, models and prompts at once, best fits first; and what is stored, in numbers.
+"""What people look for by words: securables of all kinds at once, best fits first; and what is stored, in numbers.
 
 A search begins from the candidates of an index where one of its conditions has few. Else it walks the securables in the order that
 is read, fit by fit, and hands out a short page when its budget is spent.
@@ -16,7 +16,7 @@ from modelkeep.limits import SEARCH_ROWS
 from modelkeep.store import text_index
 from modelkeep.store.acts_as import acts_as
 from modelkeep.store.db import Params, Tx, among
-from modelkeep.store.securable_lists import BROWSE, MODELS_AND_PROMPTS, READ_MODEL, SEE_CATALOG, SEE_SCHEMA, reached
+from modelkeep.store.securable_lists import ALL_LEAVES, BROWSE, READ_MODEL, SEE_CATALOG, SEE_OBJECT, SEE_SCHEMA, reached
 from modelkeep.store.securables import CATALOG_ABOVE, COLUMNS, SCHEMA_ABOVE, of_row
 from modelkeep.store.text_index import KINDS, SecurableIds, escaped
 
@@ -27,7 +27,6 @@ _IN_SCHEMA = (
     "securables x CROSS JOIN securables s CROSS JOIN securables c",
     f"{SCHEMA_ABOVE} AND {CATALOG_ABOVE}",
     "c.name_key || '.' || s.name_key || '.' || x.name_key",
-    READ_MODEL,
 )
 _SOURCES = {
     Kind.CATALOG: ("securables x CROSS JOIN securables c", "c.id = x.id", "x.name_key", SEE_CATALOG),
@@ -37,10 +36,10 @@ _SOURCES = {
         "c.name_key || '.' || x.name_key",
         SEE_SCHEMA,
     ),
-    Kind.MODEL: _IN_SCHEMA,
-    Kind.PROMPT: _IN_SCHEMA,
+    Kind.MODEL: (*_IN_SCHEMA, READ_MODEL),
+    **{kind: (*_IN_SCHEMA, see) for kind, see in SEE_OBJECT.items()},
 }
-_LEAVES = (Kind.MODEL, Kind.PROMPT)
+_LEAVES = (Kind.MODEL, *SEE_OBJECT)
 _BROWSED = (
     f"SELECT g.securable_id FROM {acts_as(':actor')} me CROSS JOIN grants g WHERE g.principal_id = me.group_id "
     "AND g.kind = 'CATALOG' AND g.privilege IN ('BROWSE', 'ALL_PRIVILEGES')"
@@ -93,7 +92,7 @@ class _Search:
     """One search of one actor: its SQL, by kind, over the same parameters."""
 
     def __init__(self, actor: Actor, sought: Sought, models: SecurableIds | None) -> None:
-        """`models`: the models and prompts within the actor's reach, where they are few."""
+        """`models`: the models and other leaves within the actor's reach, where they are few."""
         self.sought = sought
         self.models = models
         self.params: Params = {"actor": actor.id, "workspace": actor.workspace, "exact": sought.text}
@@ -173,12 +172,12 @@ async def find(
 
 
 async def _within_reach(tx: Tx, dialect: str, actor: Actor, kinds: tuple[Kind, ...]) -> SecurableIds | None:
-    """The models and prompts that the actor's grants lead to, by BROWSE too, where they are few and the request wants them."""
-    ids = await reached(tx, actor, MODELS_AND_PROMPTS) if any(kind in _LEAVES for kind in kinds) else None
+    """The models and other leaves that the actor's grants lead to, by BROWSE too, where they are few and the request wants them."""
+    ids = await reached(tx, actor, ALL_LEAVES) if any(kind in _LEAVES for kind in kinds) else None
     if ids is None:
         return None
     browsed = f"SELECT b.id FROM ({_BROWSED}) g CROSS JOIN securables b WHERE b.catalog_id = g.securable_id "
-    browsed += f"AND b.kind {MODELS_AND_PROMPTS}"
+    browsed += f"AND b.kind {ALL_LEAVES.kinds}"
     count = f"SELECT COUNT(*) FROM (SELECT 1 FROM ({ids}) d UNION ALL SELECT 1 FROM ({browsed}) e LIMIT :most) n"
     within = SecurableIds(f"{ids} UNION {browsed}", count, {"actor": actor.id})
     return await text_index.narrowest(tx, dialect, "reach", [within])

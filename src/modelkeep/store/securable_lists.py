@@ -54,7 +54,7 @@ KNOW_MODEL = (
     f"OR {_granted('x.id, s.id, c.id', _ON_MODELS)}) AND {_USE_SCHEMA} AND {_USE_CATALOG}))))"
 )
 """What authz.decide says of SEEN: the actor holds anything on the model, or may browse its catalog."""
-_SEE = {
+SEE_OBJECT = {
     Kind.FUNCTION: READ_MODEL,
     Kind.VOLUME: _read("READ_VOLUME"),
     Kind.TABLE: _read("SELECT"),
@@ -180,7 +180,7 @@ async def page_of_models(tx: Tx, schema_id: str, actor: Actor, part: Slice) -> S
 
 async def page_of_objects(tx: Tx, kind: Kind, container: Securable, actor: Actor, part: Slice) -> SeenPage:
     """Functions, volumes or tables of a schema (or of a catalog) that the actor may read, or browse, by (name, id)."""
-    see = _seen(_SEE[kind], browse=part.browse)
+    see = _seen(SEE_OBJECT[kind], browse=part.browse)
     above = "x.catalog_id" if container.kind is Kind.CATALOG else "x.parent_id"
     return await _page(
         tx,
@@ -214,31 +214,43 @@ async def readable_model(tx: Tx, actor: Actor, name: str) -> Securable | None:
     return of_row(row, row[WIDTH]) if row else None
 
 
-_READS = "g.privilege IN ('EXECUTE', 'ALL_PRIVILEGES')"
-MODELS_ALONE = "= 'MODEL'"
-MODELS_AND_PROMPTS = "IN ('MODEL', 'PROMPT')"
+class LeafKinds(NamedTuple):
+    """Kinds of securables in schemas, as conditions of SQL on a kind, on a name space and on a privilege that reads them."""
+
+    kinds: str
+    spaces: str
+    privileges: str
 
 
-def _reached(kinds: str) -> tuple[str, ...]:
+MODELS_ALONE = LeafKinds("= 'MODEL'", "= 'routine'", "IN ('EXECUTE', 'ALL_PRIVILEGES')")
+ALL_LEAVES = LeafKinds(
+    "IN ('MODEL', 'PROMPT', 'FUNCTION', 'TABLE', 'VOLUME')",
+    "IN ('routine', 'table', 'volume')",
+    "IN ('EXECUTE', 'SELECT', 'READ_VOLUME', 'ALL_PRIVILEGES')",
+)
+
+
+def _reached(leaves: LeafKinds) -> tuple[str, ...]:
+    kinds, reads = leaves.kinds, f"g.privilege {leaves.privileges}"
     return (
         f"SELECT x.id FROM securables x WHERE x.kind {kinds} AND x.owner_id IN {_ME}",
-        f"SELECT g.securable_id FROM grants g WHERE g.principal_id IN {_ME} AND g.kind {kinds} AND {_READS}",
-        f"SELECT b.id FROM grants g CROSS JOIN securables b WHERE g.principal_id IN {_ME} AND g.kind = 'SCHEMA' AND {_READS} "
-        f"AND b.parent_id = g.securable_id AND b.space = 'routine' AND b.kind {kinds}",
-        f"SELECT b.id FROM grants g CROSS JOIN securables b WHERE g.principal_id IN {_ME} AND g.kind = 'CATALOG' AND {_READS} "
+        f"SELECT g.securable_id FROM grants g WHERE g.principal_id IN {_ME} AND g.kind {kinds} AND {reads}",
+        f"SELECT b.id FROM grants g CROSS JOIN securables b WHERE g.principal_id IN {_ME} AND g.kind = 'SCHEMA' AND {reads} "
+        f"AND b.parent_id = g.securable_id AND b.space {leaves.spaces} AND b.kind {kinds}",
+        f"SELECT b.id FROM grants g CROSS JOIN securables b WHERE g.principal_id IN {_ME} AND g.kind = 'CATALOG' AND {reads} "
         f"AND b.catalog_id = g.securable_id AND b.kind {kinds}",
     )
 
 
-async def reached(tx: Tx, actor: Actor, kinds: str = MODELS_ALONE) -> str | None:
-    """SQL for the ids of the models (or models and prompts, by `kinds`) that the actor's own grants and ownerships lead to,
+async def reached(tx: Tx, actor: Actor, leaves: LeafKinds = MODELS_ALONE) -> str | None:
+    """SQL for the ids of the models (or of all `leaves`) that the actor's own grants and ownerships lead to,
     where they are few; None where they are many (or the actor is a metastore admin), and a walk in order is better."""
     admin = await tx.one(
         f"SELECT 1 FROM securables x WHERE x.kind = 'METASTORE' AND x.owner_id IN {_ME} LIMIT 1", actor=actor.id
     )
     if admin is not None:
         return None
-    sources = _reached(kinds)
+    sources = _reached(leaves)
     count = await tx.one(
         f"SELECT COUNT(*) FROM (SELECT 1 FROM ({' UNION ALL '.join(sources)}) d LIMIT {MAX_DIRECT + 1}) n",
         actor=actor.id,

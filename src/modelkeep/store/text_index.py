@@ -13,7 +13,8 @@ from modelkeep.domain.kinds import Kind
 from modelkeep.limits import SEARCH_CANDIDATES
 from modelkeep.store.db import Params, Tx, Value
 
-KINDS = (Kind.CATALOG, Kind.SCHEMA, Kind.MODEL, Kind.PROMPT)
+_LEAVES = (Kind.MODEL, Kind.PROMPT, Kind.TABLE, Kind.VOLUME, Kind.FUNCTION)
+KINDS = (Kind.CATALOG, Kind.SCHEMA, *_LEAVES)
 _GRAM = 3  # characters
 _GRAMS = 12  # of one text, at most: enough to be selective
 _FEW = 200
@@ -118,8 +119,8 @@ def _source(dialect: str, key: str, text: str, *, names_only: bool) -> Securable
     hits = {"h": _hits(dialect, key, _NAMES)} | ({} if names_only else {"o": _hits(dialect, key, _OTHER)})
     arms = [
         "SELECT h.entity_id AS id FROM h",
-        f"{_BELOW} k.kind IN ('CATALOG', 'SCHEMA') AND b.parent_id = k.id AND b.kind IN ('SCHEMA', 'MODEL', 'PROMPT')",
-        f"{_BELOW} k.kind = 'CATALOG' AND b.catalog_id = k.id AND b.kind IN ('MODEL', 'PROMPT')",
+        f"{_BELOW} k.kind IN ('CATALOG', 'SCHEMA') AND b.parent_id = k.id AND b.kind IN ({_quoted(KINDS[1:])})",
+        f"{_BELOW} k.kind = 'CATALOG' AND b.catalog_id = k.id AND b.kind IN ({_quoted(_LEAVES)})",
     ]
     if not names_only:
         arms.append("SELECT o.entity_id FROM o WHERE o.field <> 'principal'")

@@ -148,7 +148,7 @@ def test_search_finds_by_words_and_tells_aliases(site: Site) -> None:
         "results"
     ]
     assert (result["full_name"], result["aliases"], result["kind"]) == (model, {"Blue": 1}, "MODEL")
-    refused(site.call("GET", f"{V1}/search", {"kinds": "VOLUME"}), 400, "INVALID_PARAMETER_VALUE", "no volume")
+    refused(site.call("GET", f"{V1}/search", {"kinds": "METASTORE"}), 400, "INVALID_PARAMETER_VALUE", "no metastore")
 
 
 def test_search_knows_capitals_beyond_ascii(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 import { clearDrafts } from "../lib/drafts";
 import { api, UNITY_CATALOG, unwrap, V1 } from "./client";
+import { deleteObject, updateObject } from "./objects";
 import type { PrincipalKind } from "./principals";
 import { deletePrompt, updatePrompt } from "./prompts";
 
@@ -46,6 +47,8 @@ export function updateSecurable(
   if (kind === "SCHEMA")
     return unwrap(api.PATCH(`${UNITY_CATALOG}/schemas/{full_name}`, { params, body }));
   if (kind === "PROMPT") return updatePrompt(full_name, body);
+  if (kind === "TABLE" || kind === "VOLUME" || kind === "FUNCTION")
+    return updateObject(kind, full_name, body);
   return unwrap(api.PATCH(`${UNITY_CATALOG}/models/{full_name}`, { params, body }));
 }
 
@@ -56,6 +59,8 @@ export function deleteSecurable(kind: string, full_name: string, force = false):
   if (kind === "SCHEMA")
     return unwrap(api.DELETE(`${UNITY_CATALOG}/schemas/{full_name}`, { params }));
   if (kind === "PROMPT") return deletePrompt(full_name, force);
+  if (kind === "TABLE" || kind === "VOLUME" || kind === "FUNCTION")
+    return deleteObject(kind, full_name);
   return unwrap(
     api.DELETE(`${UNITY_CATALOG}/models/{full_name}`, { params: { path: { full_name } } }),
   );

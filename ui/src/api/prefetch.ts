@@ -5,6 +5,7 @@ import type { Params } from "react-router";
 
 import { accessRequests } from "./access";
 import { me } from "./me";
+import { functionOf, objectsOf, table, volume } from "./objects";
 import { allowedOperations } from "./permissions";
 import { prompt, promptsOf, promptsPage, promptVersions } from "./prompts";
 import {
@@ -20,7 +21,10 @@ import {
 } from "./securables";
 import { version, versions } from "./versions";
 
-const modelName = (params: Params) => `${params.catalog}.${params.schema}.${params.model}`;
+const leafName = (params: Params, leaf: string | undefined) =>
+  `${params.catalog}.${params.schema}.${leaf}`;
+const modelName = (params: Params) => leafName(params, params.model);
+const OBJECT_KINDS = ["TABLE", "VOLUME", "FUNCTION"] as const;
 
 /** Starts the first requests of a page, by the page's name. */
 export const PREFETCH_BY_PAGE: Record<string, (client: QueryClient, params: Params) => void> = {
@@ -39,6 +43,22 @@ export const PREFETCH_BY_PAGE: Record<string, (client: QueryClient, params: Para
     void client.prefetchQuery(allowedOperations("schema", name));
     void client.prefetchInfiniteQuery(modelsOf(name));
     void client.prefetchInfiniteQuery(promptsOf(name));
+    for (const kind of OBJECT_KINDS) void client.prefetchInfiniteQuery(objectsOf(kind, name));
+  },
+  Table: (client, params) => {
+    const name = leafName(params, params.table);
+    void client.prefetchQuery(allowedOperations("table", name));
+    void client.prefetchQuery(table(name));
+  },
+  Volume: (client, params) => {
+    const name = leafName(params, params.volume);
+    void client.prefetchQuery(allowedOperations("volume", name));
+    void client.prefetchQuery(volume(name));
+  },
+  Function: (client, params) => {
+    const name = leafName(params, params.function);
+    void client.prefetchQuery(allowedOperations("function", name));
+    void client.prefetchQuery(functionOf(name));
   },
   Model: (client, params) => {
     const name = modelName(params);
@@ -64,16 +84,15 @@ export const PREFETCH_BY_PAGE: Record<string, (client: QueryClient, params: Para
 /** Starts the requests of the frame: the caller, pending access requests, and the tree down to the address. */
 export function prefetchShell(
   client: QueryClient,
-  { catalog: name, schema: schemaName, model: leafName, prompt: promptName }: Params,
+  { catalog: name, schema: schemaName, ...leaf }: Params,
 ) {
   void client.prefetchQuery(me);
   void client.prefetchInfiniteQuery(accessRequests("PENDING"));
   void client.prefetchQuery(catalogsPage(""));
   if (name && schemaName) void client.prefetchQuery(schemasPage(name, ""));
-  if (name && schemaName && promptName)
-    void client.prefetchQuery(promptsPage(`${name}.${schemaName}`, ""));
-  if (name && schemaName && (leafName || promptName))
-    void client.prefetchQuery(modelsPage(`${name}.${schemaName}`, ""));
+  if (!name || !schemaName || Object.keys(leaf).length === 0) return;
+  void client.prefetchQuery(modelsPage(`${name}.${schemaName}`, ""));
+  if (!leaf.model) void client.prefetchQuery(promptsPage(`${name}.${schemaName}`, ""));
 }
 
 /** Resolves when the code and the first requests have arrived, or after `timeoutMs`. A complete page then renders once,

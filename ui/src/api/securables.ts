@@ -119,7 +119,9 @@ export const model = (name: string) =>
       ),
   });
 
-export const tags = (entity_type: "catalogs" | "schemas", entity_name: string) =>
+export type TaggedCollection = "catalogs" | "schemas" | "tables" | "volumes" | "functions";
+
+export const tags = (entity_type: TaggedCollection, entity_name: string) =>
   queryOptions({
     queryKey: ["tags", entity_type, entity_name],
     queryFn: async () => {

@@ -7,9 +7,12 @@ import { visible } from "../lib/text";
 const HIDDEN: Partial<Record<SecurableKind, string>> = {
   MODEL: "Versions, aliases, tags and files need EXECUTE on the model",
   PROMPT: "Templates, aliases and tags need EXECUTE on the prompt",
+  TABLE: "Columns, rows and history need SELECT on the table",
+  VOLUME: "Files and tags need READ VOLUME on the volume",
+  FUNCTION: "Parameters and the definition need EXECUTE on the function",
 };
 
-/** Says what BROWSE does not show of a model or prompt. */
+/** Says what BROWSE does not show of a securable in a schema. */
 export function BrowseOnlyNotice({ kind, owner }: { kind: SecurableKind; owner: string }) {
   const hidden = HIDDEN[kind];
   if (!hidden) return null;

@@ -17,7 +17,7 @@ export interface DescriptionSource {
   /** Fails with status 409 where the comment has another etag by now. */
   save: (comment: string, etag: string) => Promise<unknown>;
   /** Reads the comment as it is now. */
-  reload: () => Promise<{ comment: string; etag?: string | undefined }>;
+  reload: () => Promise<{ comment?: string; etag?: string | undefined }>;
   /** Asks a language model for a first text. */
   generate?: () => Promise<{ comment: string }>;
   readOnly?: boolean | undefined;

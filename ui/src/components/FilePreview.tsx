@@ -1,34 +1,27 @@
 import { Button, Drawer, Group, Text } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 
-import type { VersionFile } from "../api/versions";
 import { fileText } from "../api/versions";
 import { useFocusReturn } from "../lib/focus";
+import { isSmallImage } from "../lib/previews";
 import { formatBytes, visible } from "../lib/text";
 import { ErrorAlert } from "../ui/ErrorAlert";
 import { LoadingSkeleton } from "../ui/Skeletons";
 import { PREVIEW } from "./Files";
 
-/** Shows a file as plain text. Its content never renders as HTML. */
-export function Preview({
-  file,
-  path,
-  onClose,
-}: {
-  file: VersionFile;
+interface Props {
+  file: { path: string; size: number };
+  /** The Files API's address of its content. */
   path: string;
   onClose: () => void;
-}) {
+}
+
+/** Shows a file as plain text or as a picture. Its content never renders as HTML. */
+export function Preview({ file, path, onClose }: Props) {
   useFocusReturn();
-  const { data, error, isPending, refetch } = useQuery(
-    fileText(path, file.size > PREVIEW ? PREVIEW : 0),
-  );
-  const text = useMemo(
-    () => (data && !data.subarray(0, 4096).includes(0) ? new TextDecoder().decode(data) : null),
-    [data],
-  );
+  const isImage = isSmallImage(file.path, file.size);
   return (
     <Drawer.Root opened onClose={onClose} lockScroll={false} position="right" size="xl">
       <Drawer.Overlay />
@@ -42,7 +35,9 @@ export function Preview({
           <Group justify="space-between" mb="sm">
             <Text size="sm" c="dimmed">
               {formatBytes(file.size)}
-              {file.size > PREVIEW ? `, only the first ${formatBytes(PREVIEW)} appear here` : ""}
+              {!isImage && file.size > PREVIEW
+                ? `, only the first ${formatBytes(PREVIEW)} appear here`
+                : ""}
             </Text>
             <Button
               component="a"
@@ -55,18 +50,45 @@ export function Preview({
               Download
             </Button>
           </Group>
-          {isPending ? <LoadingSkeleton /> : null}
-          {error ? <ErrorAlert error={error} retry={() => void refetch()} /> : null}
-          {data && text === null ? (
-            <Text size="sm">This file is not text. Download it to open it.</Text>
-          ) : null}
-          {text !== null ? (
-            <pre className="preview panel" tabIndex={0} aria-label={`Content of ${file.path}`}>
-              {visible(text)}
-            </pre>
-          ) : null}
+          {isImage ? (
+            <ImagePreview file={file} path={path} />
+          ) : (
+            <TextPreview file={file} path={path} />
+          )}
         </Drawer.Body>
       </Drawer.Content>
     </Drawer.Root>
+  );
+}
+
+function ImagePreview({ file, path }: Omit<Props, "onClose">) {
+  const [failed, setFailed] = useState(false);
+  if (failed)
+    return <Text size="sm">The browser cannot show this picture. Download it to open it.</Text>;
+  return (
+    <img
+      className="preview"
+      src={path}
+      alt={`Content of ${file.path}`}
+      onError={() => setFailed(true)}
+    />
+  );
+}
+
+function TextPreview({ file, path }: Omit<Props, "onClose">) {
+  const { data, error, isPending, refetch } = useQuery(
+    fileText(path, file.size > PREVIEW ? PREVIEW : 0),
+  );
+  const text = useMemo(
+    () => (data && !data.subarray(0, 4096).includes(0) ? new TextDecoder().decode(data) : null),
+    [data],
+  );
+  if (isPending) return <LoadingSkeleton />;
+  if (error) return <ErrorAlert error={error} retry={() => void refetch()} />;
+  if (text === null) return <Text size="sm">This file is not text. Download it to open it.</Text>;
+  return (
+    <pre className="preview panel" tabIndex={0} aria-label={`Content of ${file.path}`}>
+      {visible(text)}
+    </pre>
   );
 }

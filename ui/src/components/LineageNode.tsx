@@ -17,9 +17,7 @@ export type LineageNode = Node<{ node: GraphNode; root: boolean; expandable: boo
 export const ExpandContext = createContext<(id: string) => void>(() => undefined);
 
 const pathOf = (node: GraphNode) =>
-  node.deleted || node.kind === "TABLE" || node.kind === "RUN"
-    ? null
-    : securablePath(node.kind, node.name);
+  node.deleted || node.kind === "RUN" ? null : securablePath(node.kind, node.name);
 
 /** The name and experiment of a run, if the caller may read them. */
 function RunName({ node }: { node: GraphNode }) {

@@ -9,6 +9,9 @@ const KINDS = [
   { value: "SCHEMA", label: "Schemas" },
   { value: "MODEL", label: "Models" },
   { value: "PROMPT", label: "Prompts" },
+  { value: "TABLE", label: "Tables" },
+  { value: "VOLUME", label: "Volumes" },
+  { value: "FUNCTION", label: "Functions" },
 ];
 
 const BEST = "best";

@@ -22,21 +22,22 @@ export function SecurableMenu({
   const [dialog, setDialog] = useState<"rename" | "transfer" | "delete" | null>(null);
   const close = () => setDialog(null);
   const denialReason = useDenialReason(securable.type, securable.name);
+  const renameOperation = RENAME_OPERATION[securable.kind];
   return (
     <>
       <KebabMenu
         label={`More actions on this ${kindLabel(securable.kind)}`}
         items={[
-          ...(securable.kind === "PROMPT"
-            ? []
-            : [
+          ...(renameOperation
+            ? [
                 {
                   label: "Rename",
-                  denialReason: denialReason(RENAME_OPERATION[securable.kind]),
+                  denialReason: denialReason(renameOperation),
                   icon: <IconPencil size={16} />,
-                  onClick: () => setDialog("rename"),
+                  onClick: () => setDialog("rename" as const),
                 },
-              ]),
+              ]
+            : []),
           ...(copy ? [copy] : []),
           {
             label: "Transfer ownership",

@@ -20,13 +20,22 @@ import { TagsDetail } from "./TagsDetail";
 const Permissions = lazyComponent(() => import("./Permissions"));
 const Activity = lazyComponent(() => import("./Activity"));
 
-const KIND_LABELS = { CATALOG: "Catalog", SCHEMA: "Schema", MODEL: "Model", PROMPT: "Prompt" };
+const KIND_LABELS = {
+  CATALOG: "Catalog",
+  SCHEMA: "Schema",
+  MODEL: "Model",
+  PROMPT: "Prompt",
+  TABLE: "Table",
+  VOLUME: "Volume",
+  FUNCTION: "Function",
+};
+const HAS_ALIASES = new Set(["CATALOG", "SCHEMA", "MODEL", "PROMPT"]);
 
 /** What the server says about every securable. */
 interface SecurableInfo {
   full_name: string;
   owner: string;
-  comment: string;
+  comment?: string;
   etag?: string | undefined;
   browse_only?: boolean;
   created_at: number;
@@ -58,7 +67,7 @@ interface Props {
   children?: ReactNode;
 }
 
-/** The page of a catalog, schema, model or prompt: heading, overview with details, permissions and activity. */
+/** The page of a securable: heading, overview with details, permissions and activity. */
 export function SecurablePage(props: Props) {
   const { securable, info, title, crumbs, actions, copy, children } = props;
   return (
@@ -111,7 +120,7 @@ function Overview({ securable, info, tags, description, aliases, settings, conte
       <div>
         <Description
           draftName={`${securable.kind} ${securable.name}`}
-          comment={info.comment}
+          comment={info.comment ?? ""}
           etag={info.etag}
           {...description}
         />
@@ -127,7 +136,7 @@ function Overview({ securable, info, tags, description, aliases, settings, conte
               denialReason={denialReason("change_tags")}
             />
             {aliases}
-            <ProtectedAliases securable={securable} />
+            {HAS_ALIASES.has(securable.kind) ? <ProtectedAliases securable={securable} /> : null}
             {settings}
           </>
         )}

@@ -1,4 +1,4 @@
-/** Columns that the tables of catalogs, schemas, models and prompts share. */
+/** Columns that the tables of securables share. */
 
 import { Badge, Group } from "@mantine/core";
 import type { ReactNode } from "react";
@@ -37,10 +37,10 @@ export function SecurableLink({ kind, name, path, label, browseOnly }: LinkProps
   );
 }
 
-export const DESCRIPTION: Column<{ comment: string }> = {
+export const DESCRIPTION: Column<{ comment?: string }> = {
   header: "Description",
   visibleFrom: "sm",
-  cell: (row) => <span className="clip">{markdownSummary(row.comment)}</span>,
+  cell: (row) => <span className="clip">{markdownSummary(row.comment ?? "")}</span>,
 };
 
 export const OWNER: Column<{ owner: string }> = {

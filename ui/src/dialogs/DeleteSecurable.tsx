@@ -13,10 +13,13 @@ import { kindLabel } from "../ui/kinds";
 import { ConfirmDelete } from "./ConfirmDelete";
 
 const CONTENTS: Record<SecurableKind, string> = {
-  CATALOG: "everything in it: schemas, models, prompts, versions and files",
-  SCHEMA: "everything in it: models, prompts, versions and files",
+  CATALOG: "everything in it: schemas, models, tables, volumes, versions and files",
+  SCHEMA: "everything in it: models, prompts, tables, volumes, versions and files",
   MODEL: "all its versions, their files, aliases, tags and grants",
   PROMPT: "all its versions, aliases, tags and grants",
+  TABLE: "its tags and grants. The files of an external table stay",
+  VOLUME: "its tags and grants. The files of an external volume stay",
+  FUNCTION: "its tags and grants",
 };
 
 /** The page of what contains a securable. */

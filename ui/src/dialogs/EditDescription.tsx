@@ -46,8 +46,8 @@ export function EditDescription(props: Props) {
         if (error instanceof ApiError && error.status === 401) markInterrupted(draftName, text);
         if (error instanceof ApiError && error.status === 409) {
           const latest = await reload();
-          setBase({ comment: latest.comment, etag: latest.etag ?? "" });
-          setSavedText(latest.comment);
+          setBase({ comment: latest.comment ?? "", etag: latest.etag ?? "" });
+          setSavedText(latest.comment ?? "");
         }
         throw error;
       }

@@ -20,6 +20,9 @@ const REQUEST_TYPE: Record<string, string> = {
   SCHEMA: "SCHEMA",
   MODEL: "FUNCTION",
   PROMPT: "PROMPT",
+  TABLE: "TABLE",
+  VOLUME: "VOLUME",
+  FUNCTION: "FUNCTION",
 };
 const MAX_COMMENT = 200; // characters, the server's limit
 

@@ -31,11 +31,12 @@ const COLOURS: Record<string, string> = {
 const SECURABLE: Column<AccessRequest> = {
   header: "On",
   cell: (row) => {
-    const path = securablePath(row.securable_type, row.full_name);
+    const kind = row.securable_type === "FUNCTION" ? "MODEL" : row.securable_type;
+    const path = securablePath(kind, row.full_name);
     const label = visible(row.full_name) || "the metastore";
     return (
       <Group gap="xs" wrap="nowrap">
-        <KindIcon kind={row.securable_type === "FUNCTION" ? "MODEL" : row.securable_type} />
+        <KindIcon kind={kind} />
         {path ? (
           <Anchor component={Link} size="sm" className="anywhere" to={path}>
             {label}

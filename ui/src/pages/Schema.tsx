@@ -8,6 +8,7 @@ import { updateSecurable } from "../api/mutations";
 import { useDenialReason } from "../api/permissions";
 import { type SchemaInfo, schema as schemaQuery, tags as tagsQuery } from "../api/securables";
 import { ModelTable } from "../components/ModelTable";
+import { ObjectTable } from "../components/ObjectTable";
 import { PromptTable } from "../components/PromptTable";
 import { QueryPage } from "../components/QueryPage";
 import { SecurablePage } from "../components/SecurablePage";
@@ -64,6 +65,9 @@ function SchemaPage({ name, catalog, schema }: Props) {
         <>
           <ModelTable schema={name} create={() => setDialog("model")} />
           <PromptTable schema={name} />
+          <ObjectTable kind="TABLE" schema={name} />
+          <ObjectTable kind="VOLUME" schema={name} />
+          <ObjectTable kind="FUNCTION" schema={name} />
         </>
       }
       actions={

@@ -61,7 +61,8 @@ export default function Search() {
       {query.data && rows.length === 0 && !query.hasNextPage ? (
         <EmptyState icon={<IconSearch size={34} />} title="Nothing found">
           Search finds only what you may see. You see catalogs with USE CATALOG, schemas with USE
-          SCHEMA, models and prompts with EXECUTE. BROWSE on a catalog shows everything in it.
+          SCHEMA, models, prompts and functions with EXECUTE, tables with SELECT, volumes with READ
+          VOLUME. BROWSE on a catalog shows everything in it.
         </EmptyState>
       ) : null}
       {rows.length > 0 ? (

@@ -4,14 +4,15 @@ import { useLocation, useNavigate } from "react-router";
 
 import { securablePath } from "../paths";
 import { ROW_HEIGHT, TreeRowView } from "./TreeRowView";
-import { canExpand, isSecurable, keyAction, selectedName, type TreeRow } from "./treeRows";
+import { canExpand, keyAction, selectedSecurable, type TreeRow } from "./treeRows";
 import { useTreeRows } from "./useTreeRows";
 
-/** The tree of catalogs, schemas, models and prompts. */
+/** The tree of catalogs, schemas and everything in them. */
 export function Tree() {
   const { pathname } = useLocation();
   const navigate = useNavigate();
-  const selected = selectedName(pathname);
+  const { kind: selectedKind, name: selected } = selectedSecurable(pathname);
+  const isSelected = (row: TreeRow) => row.kind === selectedKind && row.name === selected;
   const { rows, open, setExpanded, loadMore, setVisiblePages } = useTreeRows(selected);
   const [activeIndex, setActiveIndex] = useState(0);
   const scroller = useRef<HTMLDivElement>(null);
@@ -37,16 +38,17 @@ export function Tree() {
   // Scrolls once to the row that the address shows, when that row arrives.
   const revealed = useRef("");
   useEffect(() => {
-    if (revealed.current === selected) return;
+    const revealing = `${selectedKind} ${selected}`;
+    if (revealed.current === revealing) return;
     const index = selected
-      ? rows.findIndex((row) => row.name === selected && isSecurable(row))
+      ? rows.findIndex((row) => row.name === selected && row.kind === selectedKind)
       : -1;
     if (index < 0) return;
-    revealed.current = selected;
+    revealed.current = revealing;
     setActiveIndex(index);
     const { startIndex = 0, endIndex = 0 } = virtualizer.range ?? {};
     if (index <= startIndex || index >= endIndex) virtualizer.scrollToIndex(index);
-  }, [rows, selected, virtualizer]);
+  }, [rows, selected, selectedKind, virtualizer]);
 
   const follow = (row: TreeRow | undefined) => {
     const path = row ? securablePath(row.kind, row.name) : null;
@@ -86,7 +88,7 @@ export function Tree() {
               id={`tree-${item.index}`}
               top={item.start}
               expanded={open.has(row.name)}
-              selected={row.name === selected}
+              selected={isSelected(row)}
               active={item.index === activeIndex}
               setExpanded={(expanded) => setExpanded(row.name, expanded)}
               onClick={() => {

@@ -1,9 +1,10 @@
 /** The rows of the catalog tree, from the pages that have arrived. */
 
+import type { SecurableKind } from "../lib/securables";
 import { type PageRequest, pageId, type TreePage } from "./treePages";
 
 export interface TreeRow {
-  kind: "CATALOG" | "SCHEMA" | "MODEL" | "PROMPT" | "MORE" | "WAIT" | "NONE" | "FAILED";
+  kind: SecurableKind | "MORE" | "WAIT" | "NONE" | "FAILED";
   name: string;
   level: number;
   /** Of MORE: the token of the next page of the container `name`. */
@@ -20,10 +21,9 @@ export interface PageAnswer {
   error: Error | null;
 }
 
-const KINDS = ["CATALOG", "SCHEMA", "MODEL"] as const;
+const PLACEHOLDERS = new Set(["MORE", "WAIT", "NONE", "FAILED"]);
 
-export const isSecurable = (row: TreeRow) =>
-  row.kind === "CATALOG" || row.kind === "SCHEMA" || row.kind === "MODEL" || row.kind === "PROMPT";
+export const isSecurable = (row: TreeRow) => !PLACEHOLDERS.has(row.kind);
 
 export const canExpand = (row: TreeRow) => row.kind === "CATALOG" || row.kind === "SCHEMA";
 
@@ -35,7 +35,6 @@ export function treeRows(
 ): TreeRow[] {
   const rows: TreeRow[] = [];
   const addContainer = (container: string, level: number) => {
-    const kind = KINDS[level - 1] ?? "MODEL";
     let count = 0;
     let nextToken = "";
     for (const [index, request] of requests.entries()) {
@@ -45,11 +44,10 @@ export function treeRows(
       if (answer?.error)
         rows.push({ kind: "FAILED", name: `${container}!`, level, text: answer.error.message });
       else if (!page) rows.push({ kind: "WAIT", name: `${container}…${request.token}`, level });
-      for (const name of page?.names ?? []) {
+      for (const { kind, name } of page?.entries ?? []) {
         count += 1;
-        const rowKind = page?.prompts.has(name) ? "PROMPT" : kind;
-        rows.push({ kind: rowKind, name, level, page: pageId(request) });
-        if (open.has(name)) addContainer(name, level + 1);
+        rows.push({ kind, name, level, page: pageId(request) });
+        if (level < 3 && open.has(name)) addContainer(name, level + 1);
       }
       nextToken = page?.nextToken ?? "";
       if (page && !nextToken && count === 0 && level > 1) rows.push(emptyRow(container, level));
@@ -64,15 +62,25 @@ const emptyRow = (container: string, level: number): TreeRow => ({
   kind: "NONE",
   name: `${container}-`,
   level,
-  text: level === 2 ? "No schemas" : "No models or prompts",
+  text: level === 2 ? "No schemas" : "Nothing in this schema",
 });
 
-/** The full name of the securable that an address shows, or ''. */
-export function selectedName(pathname: string): string {
-  if (!pathname.startsWith("/explore/data/")) return "";
+const FOLDER_KINDS: Record<string, SecurableKind> = {
+  models: "MODEL",
+  prompts: "PROMPT",
+  volumes: "VOLUME",
+  functions: "FUNCTION",
+};
+const DEPTH_KINDS: SecurableKind[] = ["CATALOG", "SCHEMA", "TABLE"];
+
+/** The securable that an address shows. The name is '' for other addresses. */
+export function selectedSecurable(pathname: string): { kind: SecurableKind; name: string } {
+  if (!pathname.startsWith("/explore/data/")) return { kind: "CATALOG", name: "" };
   const parts = pathname.split("/").slice(3).map(decodeURIComponent);
-  const isLeaf = (parts[0] === "models" || parts[0] === "prompts") && parts.length >= 4;
-  return (isLeaf ? parts.slice(1, 4) : parts.slice(0, 2)).join(".");
+  const folderKind = parts.length >= 4 ? FOLDER_KINDS[parts[0] ?? ""] : undefined;
+  if (folderKind) return { kind: folderKind, name: parts.slice(1, 4).join(".") };
+  const names = parts.slice(0, 3);
+  return { kind: DEPTH_KINDS[names.length - 1] ?? "CATALOG", name: names.join(".") };
 }
 
 /** The catalog and the schema that contain a securable. */

@@ -34,6 +34,8 @@ class UpdateFunction(msgspec.Struct, frozen=True):
 
     name: str
     owner: str | None = None
+    comment: str | None = None
+    """Ours: Databricks changes it with SQL alone."""
 
 
 def _create(f: UnityCatalogCreateFunction) -> functions.CreateFunction:
@@ -45,7 +47,7 @@ def _create(f: UnityCatalogCreateFunction) -> functions.CreateFunction:
 
 
 def _update(f: UpdateFunction) -> Sequence[msgspec.Struct]:
-    return objects.changes(parse_full_name(f.name, Kind.FUNCTION), None, None, f.owner, "owner")
+    return objects.changes(parse_full_name(f.name, Kind.FUNCTION), f.comment, None, f.owner, "comment or owner")
 
 
 def _parameters(parameters: functions.Parameters) -> functions.Parameters:

@@ -22,7 +22,7 @@ MAX_FILES = 1000
 
 
 class SearchSecurables(msgspec.Struct, frozen=True):
-    """Catalogs, schemas, models and prompts that the caller sees or may browse: `query` is words, `tag` is `key` or `key:value`."""
+    """Catalogs, schemas and what lies in them, that the caller sees or may browse: `query` is words, `tag` is `key` or `key:value`."""
 
     query: str = ""
     kinds: tuple[str, ...] = ()
@@ -128,14 +128,19 @@ async def search_securables(ctx: ReadCtx, req: SearchSecurables) -> Page[FoundSe
     return Page(items, ctx.config.page_tokens.seal(scope, following) if following else "")
 
 
+def _searched_kind(text: str) -> Kind:
+    """A function is no model here: their pages differ. Raises InvalidArgument."""
+    return Kind.FUNCTION if text.upper() == Kind.FUNCTION else parse_kind(text)
+
+
 def _sought(req: SearchSecurables) -> Sought:
     """Raises InvalidArgument."""
     words = tuple(req.query.lower().split())
     if len(words) > MAX_WORDS or len(req.query) > MAX_QUERY:
         raise InvalidArgument(f"A search has at most {MAX_WORDS} words and {MAX_QUERY} characters.")
-    kinds = tuple(parse_kind(kind) for kind in req.kinds)
+    kinds = tuple(_searched_kind(kind) for kind in req.kinds)
     if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise InvalidArgument(f"A search finds catalogs, schemas, models and prompts, and no {unknown[0].lower()}.")
+        raise InvalidArgument(f"A search finds catalogs, schemas and what lies in them, and no {unknown[0].lower()}.")
     key, colon, value = req.tag.lower().partition(":")
     return Sought(
         words, kinds or KINDS, (key, value if colon else None) if key else None, req.owner.lower(), req.newest_first
