@@ -7,7 +7,7 @@ import ast
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ _DRIVERS = {
     f"store/{name}.py"
     for name in ("db", "postgres", "postgres_pool", "postgres_probe", "sqlite", "sqlite_readers", "sqlite_threads")
 }
+_BUGS = {"AssertionError", "NotImplementedError", "RuntimeError"}  # of the program itself, which no caller handles
 _OWN_SQL = "api/sql/sandbox.py"  # its database is in memory and holds one answer
 _SQL = re.compile(r"\s*(SELECT\s.+\sFROM\s|INSERT INTO\s|UPDATE\s\w+\sSET\s|DELETE FROM\s)", re.DOTALL)
 _UNFORMATTED = {"src/modelkeep/core/table.py": 1}
@@ -105,6 +106,30 @@ def few_parameters(module: Module) -> Iterator[Finding]:
                 yield node.lineno, f"parameters: {node.name} has {count}, at most {PARAMETERS}: hand it a struct"
 
 
+def public_functions_name_their_errors(module: Module) -> Iterator[Finding]:
+    """A caller reads the docstring to know what to expect. That of a command is its help, which people read."""
+    if module.path.startswith("cli/"):
+        return
+    classes = [node.body for node in module.tree.body if isinstance(node, ast.ClassDef)]
+    for node in (node for body in (module.tree.body, *classes) for node in body):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            errors = sorted(set(_raised(node.body)))
+            if errors and "Raises" not in (ast.get_docstring(node) or ""):
+                yield node.lineno, f"raises: the docstring of {node.name} says 'Raises {', '.join(errors)}.'"
+
+
+def _raised(body: Sequence[ast.AST]) -> Iterator[str]:
+    """Names of the errors that these statements raise by themselves, without functions inside."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            name = ast.unparse(node.exc.func).rpartition(".")[2]
+            if name[:1].isupper() and name not in _BUGS:
+                yield name
+        yield from _raised(list(ast.iter_child_nodes(node)))
+
+
 RULES: list[Callable[[Module], Iterator[Finding]]] = [
     sql_stays_in_the_store,
     core_has_no_clock,
@@ -113,6 +138,7 @@ RULES: list[Callable[[Module], Iterator[Finding]]] = [
     module_is_short,
     few_parameters,
     the_store_names_its_types,
+    public_functions_name_their_errors,
 ]
 
 

@@ -100,3 +100,27 @@ def test_the_store_names_its_types(source: Path, name: str, text: str, count: in
     (source / "store").mkdir()
     (source / name).write_text(f'"""A module."""\n\n{text}')
     assert len(list(house.findings(source / name))) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [
+        ("a.py", "def f():\n    raise NotFound('x')\n", 1),
+        (
+            "a.py",
+            "class A:\n    async def f(self):\n        if self:\n            raise errors.NotFound('x') from None\n",
+            1,
+        ),
+        ("a.py", 'def f():\n    """What it does."""\n    raise ValueError("x")\n', 1),
+        ("a.py", 'def f():\n    """What it does. Raises NotFound."""\n    raise NotFound("x")\n', 0),
+        ("a.py", "def _f():\n    raise NotFound('x')\n", 0),
+        ("a.py", "def f():\n    def inner():\n        pass\n    return lambda: inner\n", 0),
+        ("a.py", "def f():\n    try:\n        pass\n    except KeyError:\n        raise\n", 0),
+        ("a.py", "def f():\n    raise AssertionError('x')\n", 0),
+        ("cli/a.py", "def f():\n    raise NotFound('x')\n", 0),
+    ],
+)
+def test_a_public_function_names_its_errors(source: Path, name: str, text: str, count: int):
+    (source / "cli").mkdir()
+    (source / name).write_text(f'"""A module."""\n\n{text}')
+    assert len(list(house.findings(source / name))) == count

@@ -121,6 +121,7 @@ class S3Blobs:
         return started["UploadId"]
 
     def presign_part(self, set_id: str, path: str, upload_id: str, part_number: int, expires_s: int) -> SignedUrl:
+        """A URL for one part of a multipart upload. `expires_s`: seconds. Raises InvalidArgument."""
         if not 1 <= part_number <= _PARTS:
             raise InvalidArgument(f"Part numbers go from 1 to {_PARTS}. Upload larger parts.")
         part = self._at(set_id, path) | {"UploadId": upload_id, "PartNumber": part_number}

@@ -174,6 +174,7 @@ class _Builder:
         self._open: list[_Collection] = []
 
     def take(self, event: Any) -> None:
+        """Reads the next event of the YAML parser. Raises ValueError."""
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:

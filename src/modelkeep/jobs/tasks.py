@@ -121,7 +121,8 @@ async def sweep(at: WorkerContext, set_id: str) -> None:
 async def bring(at: WorkerContext, key: str) -> int | None:
     """Copy the files of a run or logged model into a PENDING version's set, and make it READY, or FAILED with the reason.
 
-    `key`: version id, the set that the files are in ('' where nothing was ever written), and their directory."""
+    `key`: version id, the set that the files are in ('' where nothing was ever written), and their directory.
+    Raises InvalidArgument."""
     if at.disk is not None and at.disk.reason:
         return _FULL_DISK_MS
     version_id, source_set, root = key.split("/", 2)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 def database(settings: Settings) -> Database:
+    """SQLite in the data directory, or the PostgreSQL that the settings name. Raises BadSetting."""
     if not settings.database_url:
         return SqliteDatabase(settings.data / "modelkeep.db")
     if not settings.database_url.startswith(("postgresql://", "postgres://")):
@@ -42,6 +43,7 @@ def database(settings: Settings) -> Database:
 
 
 def storage(settings: Settings) -> Blobs:
+    """The folder of the data directory, or the S3 bucket that the settings name. Raises BadSetting."""
     if not settings.storage_url:
         return LocalBlobs(settings.data / "artifacts")
     url = urlsplit(settings.storage_url)

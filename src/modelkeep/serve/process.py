@@ -25,7 +25,7 @@ _COLLECT_EVERY = 20_000
 
 
 def background(registry: Registry) -> WorkerContext:
-    """What background work is done with."""
+    """What background work is done with. Raises BadSetting."""
     settings, shared = registry.settings, registry.engine.services.shared
     pending_ms, staging_ms = settings.pending_hours * 3_600_000, (settings.credential_minutes + 60) * 60_000
     if settings.audit_days and find_spec("arro3") is None:

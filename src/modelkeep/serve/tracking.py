@@ -17,7 +17,8 @@ from modelkeep.tracking.proxy import TrackingServices
 
 @asynccontextmanager
 async def tracking_of(registry: Registry, signer: Signer) -> AsyncGenerator[Any]:
-    """The workspaces, each with MLflow's tracking server as a child; None where the settings say so."""
+    """The workspaces, each with MLflow's tracking server as a child; None where the settings say so.
+    Raises BadSetting."""
     settings, engine = registry.settings, registry.engine
     if not settings.workspace:
         yield None

@@ -158,6 +158,7 @@ class PostgresDatabase:
         return self._readers, self._writers, self._scanners
 
     async def open(self) -> None:
+        """Opens the pools. Raises Unavailable."""
         try:
             import psycopg_pool
         except ImportError as error:
@@ -187,6 +188,7 @@ class PostgresDatabase:
         await self._probe.close()
 
     async def check(self, seconds: float) -> None:
+        """Can this database read and store now? `seconds`: the longest wait. Raises Unavailable."""
         if not self._readers.is_open:
             raise Unavailable("The database is closed: the server is stopping.")
         await self._probe.check(seconds)
@@ -218,6 +220,7 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def write(self, principal: str = "") -> AsyncGenerator[_Tx]:
+        """One change. Principals take turns. Raises Unavailable."""
         try:
             await self._turns.enter(principal, self._writers.bounds.wait_s)
         except TimeoutError as error:

@@ -118,6 +118,7 @@ class SqliteDatabase:
         self._files.remember()
 
     async def check(self, seconds: float) -> None:
+        """Can this database read and store now? `seconds`: the longest wait. Raises Unavailable."""
         if self._writer is None:
             raise Unavailable(_CLOSED)
         if problem := self._files.problem():
@@ -183,6 +184,7 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def write(self, principal: str = "") -> AsyncGenerator[_WriteTx]:
+        """One change. Principals take turns. Raises Unavailable."""
         await self._acquire(principal)
         failed = ""
         try:

@@ -222,7 +222,8 @@ def _own_names(sent: dict[str, Any], depth: int, *, free: bool) -> dict[str, Any
 
 
 def put(fields: dict[str, Any], path: str, value: str) -> None:
-    """Set the field that `path` (`a.b`) names; objects on the way are made where they are absent."""
+    """Set the field that `path` (`a.b`) names; objects on the way are made where they are absent.
+    Raises InvalidArgument."""
     *above, last = path.split(".")
     for name in above:
         inner = fields.setdefault(name, {})

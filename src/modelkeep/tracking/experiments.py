@@ -127,7 +127,7 @@ def _check_name(actor: Actor, name: str) -> None:
 
 
 async def experiment_by_name(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    """One of the caller's experiments by its name."""
+    """One of the caller's experiments by its name. Raises InvalidArgument."""
     name = visit.call.text("experiment_name")
     if not name:
         raise InvalidArgument("Missing value for required parameter 'experiment_name'.")
@@ -174,7 +174,7 @@ async def restore_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Respons
 
 
 async def rename_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    """A new name, unless another experiment has it."""
+    """A new name, unless another experiment has it. Raises AlreadyExists."""
     name = visit.call.text("new_name")
     _check_name(visit.actor, name)
     other = await named(desk, name)
@@ -221,7 +221,7 @@ async def visible_among(desk: TrackingProxy, visit: ProxiedCall, experiment_ids:
 
 
 async def in_visible_experiments(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    """Forward a search whose `experiment_ids` are cut down to what the caller may see."""
+    """Forward a search whose `experiment_ids` are cut down to what the caller may see. Raises InvalidArgument."""
     if not visit.call.texts("experiment_ids") and not visit.call.route.path.endswith("/runs/search"):
         raise InvalidArgument("Missing value for required parameter 'experiment_ids'.")  # as MLflow's server says it
     visit.call.fields["experiment_ids"] = await visible_among(desk, visit, visit.call.texts("experiment_ids"))
@@ -231,7 +231,7 @@ async def in_visible_experiments(desk: TrackingProxy, visit: ProxiedCall) -> Res
 
 
 async def list_experiments(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    """The older call of databricks-sdk: a search without a filter."""
+    """The older call of databricks-sdk: a search without a filter. Raises InvalidArgument."""
     call = visit.call
     fields = {name: call.fields[name] for name in ("max_results", "page_token", "view_type") if name in call.fields}
     size = _number(fields["max_results"]) or 0

@@ -31,7 +31,8 @@ async def create_run(desk: TrackingProxy, visit: ProxiedCall) -> Response:
 
 
 async def delete_runs(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    """As `w.experiments.delete_runs`: the oldest runs up to a time, so many at once; the caller repeats it for more."""
+    """As `w.experiments.delete_runs`: the oldest runs up to a time, so many at once; the caller repeats it for more.
+    Raises InvalidArgument."""
     fields = visit.call.fields
     until, most = fields.get("max_timestamp_millis"), fields.get("max_runs") or TRACKING_BULK_RUNS
     if not isinstance(until, int) or isinstance(until, bool):

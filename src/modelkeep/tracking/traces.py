@@ -19,7 +19,7 @@ _PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
 
 
 async def start_trace(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    """A trace of one of the caller's experiments; the same trace may be sent again."""
+    """A trace of one of the caller's experiments; the same trace may be sent again. Raises InvalidArgument."""
     info: Json = visit.call.fields["trace"]["trace_info"]
     trace_id, experiment_id = info.get("trace_id"), values(visit.call.fields, _PLACE)[0]
     if not isinstance(trace_id, str) or not await _claim(desk, trace_id, experiment_id):
@@ -65,7 +65,7 @@ def check_filters(fields: Json) -> None:
 
 
 async def search_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    """Traces of those of the named experiments that the caller may see."""
+    """Traces of those of the named experiments that the caller may see. Raises InvalidArgument."""
     experiment_ids = values(visit.call.fields, "locations[].mlflow_experiment.experiment_id")
     if not experiment_ids or len(experiment_ids) != len(visit.call.fields["locations"]):
         raise InvalidArgument("Name the experiments to search as `locations`: traces are kept in experiments only.")

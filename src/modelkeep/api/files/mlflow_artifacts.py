@@ -115,6 +115,7 @@ class MlflowArtifacts:
         return await self._give(request, actor, await _in_version(f"{_MODELS}{path['path']}", actor))
 
     async def refuse_change(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        """Answers each change of a registered version's files: they are frozen. Raises PermissionDenied."""
         raise PermissionDenied("The files of a model version are final. Register a new version from a run instead.")
 
     async def _elsewhere(self, request: Request, actor: Actor) -> Response:

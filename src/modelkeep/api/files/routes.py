@@ -267,6 +267,7 @@ class FilesApi:
     # --- multipart ---------------------------------------------------------------------------------------------------
 
     async def upload(self, request: Request, actor: Actor, path: dict[str, str]) -> Response:
+        """The POST of a file: begins or completes a multipart upload. Raises InvalidArgument."""
         fields: PostFields = await fields_of(request, PostFields)
         target = _file(await self._of_path(path, actor, write=True), path["path"])
         if fields.action == "initiate-upload":

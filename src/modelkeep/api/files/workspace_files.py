@@ -164,6 +164,7 @@ class WorkspaceFiles:
         return await self._do(request, actor, workspace_files.GetWorkspaceFile(path=path.path, kind=KIND), path)
 
     async def make_directory(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        """A directory with its parents; one that exists stays as it is. Raises InvalidArgument."""
         path = parse_path((await fields_of(request, PathFields)).path)
         entry = None
         try:
@@ -192,6 +193,7 @@ class WorkspaceFiles:
         return json_response({})
 
     async def export(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
+        """The bytes of a file in base64. Raises InvalidArgument."""
         fields: ExportFields = await fields_of(request, ExportFields)
         if fields.format not in _EXPORTED:
             raise InvalidArgument(
@@ -227,7 +229,7 @@ class WorkspaceFiles:
         return await self._content(request, actor, parse_path(f"/{path['path']}"))
 
     async def import_object(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
-        """JSON with base64, or a form with a file, as databricks-sdk's `upload` sends it."""
+        """JSON with base64, or a form with a file, as databricks-sdk's `upload` sends it. Raises InvalidArgument."""
         form = request.header(b"content-type").startswith("multipart/form-data")
         if form and not request.header(b"authorization").lower().startswith("bearer "):
             raise InvalidArgument(

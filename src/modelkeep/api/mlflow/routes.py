@@ -61,6 +61,7 @@ class MlflowDialect:
         return [*requests, models.GetModel(name)]
 
     def rename_model(self, f: shapes.MlflowRenameModel) -> Sequence[msgspec.Struct]:
+        """A rename inside of one schema, and the renamed model as the answer. Raises InvalidArgument."""
         old, new = self.name(f.name), self.name(f.new_name)
         if new.parent != old.parent:
             raise InvalidArgument(

@@ -66,6 +66,7 @@ class Expressions:
         return f":{name}"
 
     def constant(self, value: Value, type_: Type | None = None) -> Typed:
+        """A value as a parameter of the statement, with its type. Raises InvalidArgument."""
         if type_ is None:
             type_ = _type_of(value)
         if isinstance(value, int) and abs(value) >= 2**63:
@@ -196,6 +197,7 @@ class Expressions:
         return [self.as_type(value, target) for value in typed]
 
     def as_type(self, typed: Typed, target: SqlColumn) -> Typed:
+        """The expression, converted so that it compares with a column of this type. Raises InvalidArgument."""
         if typed.value is None or typed.type == target.type:
             return typed
         if typed.constant and typed.type != "TIMESTAMP":
@@ -310,6 +312,7 @@ def _number(text: str) -> int | float:
 
 
 def date_of(typed: Typed) -> Typed:
+    """The day of a time. Raises InvalidArgument."""
     if isinstance(typed.value, int):
         raise InvalidArgument("A time is compared with a date. Use CAST.")
     return Typed(f"strftime('%Y-%m-%d', {typed.sql} / 1000, 'unixepoch')", "DATE")

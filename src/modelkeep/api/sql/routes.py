@@ -140,7 +140,7 @@ async def list_warehouses(request: Request, actor: Actor, path: dict[str, str]) 
 
 
 async def get_warehouse(request: Request, actor: Actor, path: dict[str, str]) -> Response:
-    """The one that there is."""
+    """The one that there is. Raises NotFound."""
     warehouse: OneWarehouse = await fields_of(request, OneWarehouse, path)
     if warehouse.id != WAREHOUSE_ID:
         raise NotFound(f"Warehouse '{warehouse.id[:100]}' does not exist. The only one is {WAREHOUSE_ID}.")

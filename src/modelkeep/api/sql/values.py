@@ -59,6 +59,7 @@ def day_of(at: int) -> str:
 
 
 def day_after(day: str, days: int) -> str:
+    """The date so many days later, both as YYYY-MM-DD. Raises InvalidArgument."""
     try:
         return (date.fromisoformat(day) + timedelta(days)).isoformat()
     except (ValueError, OverflowError) as error:

@@ -241,6 +241,7 @@ async def update_spec(ctx: WriteCtx, req: UpdateSpec, securable: Securable) -> S
 
 
 async def transfer_ownership(ctx: WriteCtx, req: TransferOwnership, securable: Securable) -> Securable:
+    """Another principal becomes the owner. Raises InvalidArgument."""
     principal = await principals.in_access_list(ctx.tx, req.owner)
     if principal is None:
         raise InvalidArgument(

@@ -85,6 +85,7 @@ async def get_assignment(ctx: ReadCtx, req: GetAssignment, metastore: Securable)
 
 
 async def get_quota(ctx: ReadCtx, req: GetQuota, securable: Securable) -> Quota:
+    """How much of one limit a securable uses. Raises NotFound."""
     limits = ctx.config.limits
     if req.quota == ALIASES and securable.kind in (Kind.MODEL, Kind.PROMPT):
         counts = await quotas.alias_counts(ctx.tx, [securable.id])

@@ -99,6 +99,7 @@ def definition(table: Securable) -> Definition:
 
 
 async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Securable:
+    """A table by its definition. Raises InvalidArgument."""
     table = req.definition
     if table.table_type != "EXTERNAL":
         raise InvalidArgument(

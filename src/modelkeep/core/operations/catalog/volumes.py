@@ -26,6 +26,8 @@ class CreateVolume(msgspec.Struct, frozen=True):
 
 
 async def create_volume(ctx: WriteCtx, req: CreateVolume, schema: Securable) -> Securable:
+    """A managed volume gets an artifact set of its own; an external one names a folder in a store.
+    Raises InvalidArgument."""
     managed = req.type == "MANAGED"
     if managed and req.storage_location:
         raise InvalidArgument("The server chooses where a managed volume's files are. Leave storage_location out.")

@@ -109,6 +109,7 @@ async def create_workspace(ctx: WriteCtx, req: CreateWorkspace) -> Workspace:
 
 
 async def update_workspace(ctx: WriteCtx, req: UpdateWorkspace) -> Workspace:
+    """Another name or address. The address of the default workspace is a setting. Raises InvalidArgument."""
     if req.name is None and req.address is None:
         raise InvalidArgument("The request changes nothing. Send a name or an address.")
     await workspaces.lock(ctx.tx, (await _named(ctx, req.workspace)).id)
@@ -128,7 +129,8 @@ async def update_workspace(ctx: WriteCtx, req: UpdateWorkspace) -> Workspace:
 
 
 async def delete_workspace(ctx: WriteCtx, req: DeleteWorkspace) -> None:
-    """Its address ends; the tracking data stay where they are, for an operator to keep or remove."""
+    """Its address ends; the tracking data stay where they are, for an operator to keep or remove.
+    Raises InvalidArgument."""
     workspace = await _named(ctx, req.workspace)
     if workspace.id == ctx.config.workspace_id:
         raise InvalidArgument("The default workspace cannot be deleted.")
@@ -169,6 +171,7 @@ async def list_assignments(ctx: ReadCtx, req: ListAssignments) -> list[Workspace
 
 
 async def assign(ctx: WriteCtx, req: Assign) -> WorkspaceAssignment:
+    """Lets a principal enter the workspace as USER or ADMIN; the level before ends. Raises InvalidArgument."""
     workspace = await _named(ctx, req.workspace)
     if req.level not in (USER, ADMIN):
         raise InvalidArgument(f"A principal is assigned as {USER} or {ADMIN}.")

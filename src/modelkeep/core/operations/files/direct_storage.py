@@ -105,7 +105,8 @@ async def end(tx: WriteTx, change: SetChange) -> None:
 
 
 async def stage(ctx: ServiceCtx, set_id: str, path: str, body: AsyncIterator[bytes]) -> UnfinishedBytes:
-    """Nothing is visible at `path` yet: a small file waits in memory, a large one as parts, for `publish`."""
+    """Nothing is visible at `path` yet: a small file waits in memory, a large one as parts, for `publish`.
+    Raises LimitExceeded."""
     blobs, digest, size, rest = store(ctx), hashlib.sha256(), 0, bytearray()
     upload, parts = "", list[tuple[int, str]]()
     async for chunk in body:

@@ -41,7 +41,8 @@ async def list_directory(ctx: ReadCtx, req: ListDirectory, place: Securable | No
 
 
 async def make_directory(ctx: WriteCtx, req: MakeDirectory, place: Securable | None) -> None:
-    """In a volume it exists from now on, with its parents. Elsewhere a caller who may write gets success: files may follow."""
+    """In a volume it exists from now on, with its parents. Elsewhere a caller who may write gets success: files may follow.
+    Raises AlreadyExists."""
     if place is None or place.kind is not Kind.VOLUME:
         await writable(ctx, ctx.tx, req, place)
         return

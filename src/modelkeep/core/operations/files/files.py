@@ -183,7 +183,7 @@ async def writable(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable | No
 
 
 async def locked(ctx: WriteCtx, req: FileRequest, model: Securable | None) -> WriteTarget:
-    """As `writable`, with the set held open until commit: finalize waits, or has been."""
+    """As `writable`, with the set held open until commit: finalize waits, or has been. Raises FileNotFound."""
     site = await writable(ctx, ctx.tx, req, model)
     if not site.set_id:
         raise FileNotFound("Nothing was written here yet.")
@@ -241,6 +241,7 @@ def still_there(site: WriteTarget, seen: InStore) -> bool:
 
 
 async def open_file(ctx: ReadCtx, req: OpenFile | VendDownload, model: Securable | None) -> Opened:
+    """Where the bytes of a file are. Raises FileNotFound."""
     set_id = await readable(ctx, req, model)
     file = await files.file(ctx.tx, set_id, req.path.text)
     if file is None:
@@ -293,6 +294,7 @@ async def discard(db: Database, blobs: Blobs, set_id: str, path: str, segment: S
 
 
 async def write_file(ctx: WriteCtx, req: WriteFile, model: Securable | None) -> Written:
+    """Publishes the bytes that `prepare` stored under the file's path, in place of those before. Raises WrongState."""
     stored: UnfinishedBytes = ctx.prepared
     site = await locked(ctx, req, model)
     if site.set_id != stored.set_id:
@@ -338,6 +340,7 @@ async def free(ctx: WriteCtx, site: WriteTarget, segments_json: str, keep: Seque
 
 
 async def delete_file(ctx: WriteCtx, req: DeleteFile, model: Securable | None) -> Deleted:
+    """Removes a file of an open set. Raises FileNotFound."""
     site = await locked(ctx, req, model)
     exists = still_there(site, ctx.prepared)
     removed = await files.remove_file(ctx.tx, site.set_id, req.path.text)

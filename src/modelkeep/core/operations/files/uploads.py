@@ -122,7 +122,7 @@ async def prepare_upload(ctx: ServiceCtx, db: Database, req: StartUpload, model:
 
 
 async def start_upload(ctx: WriteCtx, req: StartUpload, model: Securable | None) -> str:
-    """The upload's id."""
+    """The upload's id. Raises LimitExceeded."""
     started: Started = ctx.prepared
     site = await locked(ctx, req, model)
     if site != started.site:
@@ -135,6 +135,7 @@ async def start_upload(ctx: WriteCtx, req: StartUpload, model: Securable | None)
 
 
 async def vend_parts(ctx: ReadCtx, req: VendParts, model: Securable | None) -> PartsVended:
+    """The parts of an upload whose URLs `finish` makes. Raises InvalidArgument."""
     site = await writable(ctx, ctx.tx, req, model)
     upload = await _own(ctx, ctx.tx, site, req)
     if not 1 <= req.count <= 100:
@@ -161,7 +162,7 @@ def _signed_parts(ctx: ServiceCtx, vended: PartsVended) -> tuple[VendedUrl, ...]
 
 
 async def store_part(ctx: ServiceCtx, db: Database, req: WritePart, model: Securable | None) -> Segment:
-    """The body, stored and not yet a part."""
+    """The body, stored and not yet a part. Raises InvalidArgument."""
     assert ctx.body is not None
     check_number(req.number)
     await may_write(ctx, db, req, model)

@@ -110,6 +110,8 @@ class VisibleAccessRequest(msgspec.Struct, frozen=True):
 
 
 async def ask_access(ctx: WriteCtx, req: AskAccess) -> list[Answered]:
+    """Several requests of one call, each for a principal of its own: all of them are stored, or none.
+    Raises InvalidArgument."""
     if not 1 <= len(req.asks) <= MAX_ASKS:
         raise InvalidArgument(f"A call has 1 to {MAX_ASKS} requests, got {len(req.asks)}.")
     answers = [await _ask(ctx, ask) for ask in req.asks]
@@ -178,7 +180,8 @@ def _grantable(securable: Securable) -> list[str]:
 
 
 async def list_access_requests(ctx: ReadCtx, req: ListAccessRequests) -> Page[VisibleAccessRequest]:
-    """A page may be short, even empty, and not the last: others' requests are looked at and left out."""
+    """A page may be short, even empty, and not the last: others' requests are looked at and left out.
+    Raises InvalidArgument."""
     if req.state not in (*STATES, "ALL"):
         raise InvalidArgument(f"State '{req.state[:100]}' is not known. Use one of: {', '.join(STATES)}, ALL.")
     scope = f"access requests|{req.state}|{ctx.actor.id}"
@@ -226,6 +229,8 @@ async def _standing(ctx: ReadCtx, request: AccessRequest) -> _Standing:
 
 
 async def decide_access(ctx: WriteCtx, req: DecideAccess) -> VisibleAccessRequest:
+    """Approves (grants in the same transaction) or rejects with a reason.
+    Raises InvalidArgument, LimitExceeded, PermissionDenied."""
     request, securable, may = await _known_request(ctx, req.id)
     if not may:
         label = RULES[securable.kind].label
@@ -243,7 +248,7 @@ async def decide_access(ctx: WriteCtx, req: DecideAccess) -> VisibleAccessReques
 
 
 async def withdraw_access(ctx: WriteCtx, req: WithdrawAccess) -> VisibleAccessRequest:
-    """By the requester, or the principal of the request."""
+    """By the requester, or the principal of the request. Raises PermissionDenied."""
     request, _, _ = await _known_request(ctx, req.id)
     if ctx.actor.id not in (request.requester_id, request.principal_id):
         raise PermissionDenied("Only who asked for access can withdraw the request. Reject it instead.")
@@ -297,6 +302,8 @@ async def _destinations(ctx: ReadCtx, chain: list[Securable]) -> Destinations:
 async def change_access_destinations(
     ctx: WriteCtx, req: ChangeAccessDestinations, securable: Securable
 ) -> Destinations:
+    """Replaces the addresses where people can request access besides the inbox.
+    Raises InvalidArgument, LimitExceeded."""
     for destination in req.destinations:
         _check(destination)
     emails = sum(destination.type == "EMAIL" for destination in req.destinations)

@@ -67,6 +67,7 @@ async def _scope(ctx: ReadCtx, req: OnPolicies) -> str:
 
 
 async def create_policy(ctx: WriteCtx, req: CreatePolicy) -> FederationPolicy:
+    """Trusts the tokens of an issuer for one principal, or for the account. Raises InvalidArgument, LimitExceeded."""
     scope, id = await _scope(ctx, req), new_id()
     policy_id = req.policy_id or id
     if not _POLICY_ID.fullmatch(policy_id):
@@ -192,6 +193,7 @@ class ListLinks(msgspec.Struct, frozen=True):
 
 
 async def link_identity(ctx: WriteCtx, req: LinkIdentity) -> None:
+    """A user of an issuer signs in as this principal from now on. Raises InvalidArgument."""
     user = await named(ctx, req.principal, "USER")
     if not req.issuer or not req.subject or max(len(req.issuer), len(req.subject)) > _MAX_TEXT:
         raise InvalidArgument("`issuer` and `subject` are the `iss` and `sub` of the provider's tokens, to the letter.")
@@ -200,7 +202,7 @@ async def link_identity(ctx: WriteCtx, req: LinkIdentity) -> None:
 
 
 async def unlink_identity(ctx: WriteCtx, req: UnlinkIdentity) -> None:
-    """Ends the sessions that began with it, too."""
+    """Ends the sessions that began with it, too. Raises NotFound."""
     user = await named(ctx, req.principal, "USER")
     linked = await signin.linked(ctx.tx, req.issuer, req.subject)
     if linked is None or linked[1] != user.id:

@@ -30,6 +30,7 @@ class ChangeMembers(msgspec.Struct, frozen=True):
 
 
 async def change_members(ctx: WriteCtx, req: ChangeMembers) -> None:
+    """Adds and removes members of a group, in steps where they are many. Raises Overtaken."""
     await principals.lock_account(ctx.tx)
     group = await identities.by_number(ctx.tx, "GROUP", identities.number_of(req.id))
     if group is None:

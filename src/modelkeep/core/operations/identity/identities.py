@@ -195,7 +195,7 @@ def _sort_key(path: AttributePath, identity: Identity) -> tuple[bool, str]:
 
 
 async def by_number(ctx: ReadCtx, kind: str, id: str) -> Identity:
-    """Without its groups and members."""
+    """Without its groups and members. Raises NotFound."""
     identity = await identities.by_number(ctx.tx, kind, identities.number_of(id))
     if identity is None:
         raise NotFound(f"{TYPES[kind].name} with id {id[:40]!r} does not exist.", kind="PRINCIPAL")
@@ -208,6 +208,7 @@ async def get_identity(ctx: ReadCtx, req: GetIdentity) -> Identity:
 
 
 async def get_my_identity(ctx: ReadCtx, req: GetMyIdentity) -> Identity:
+    """The caller's own identity, with its groups. Raises NotFound."""
     identity = await identities.by_id(ctx.tx, ctx.actor.id)
     if identity is None:
         raise NotFound("You are no longer known here.", kind="PRINCIPAL")
@@ -246,6 +247,7 @@ async def replace_identity(ctx: WriteCtx, req: ReplaceIdentity) -> Identity:
 
 
 async def patch_identity(ctx: WriteCtx, req: PatchIdentity) -> Identity:
+    """Applies the operations of a SCIM PATCH to the identity that they were computed from. Raises Overtaken."""
     await principals.lock_account(ctx.tx)
     identity, of, members = await by_number(ctx, req.kind, req.id), TYPES[req.kind], req.members
     if req.kind == "GROUP" and members is None:

@@ -139,6 +139,7 @@ def hash_token(secret: str) -> str:
 
 
 async def named(ctx: ReadCtx, name: str, kind: str = "") -> Principal:
+    """The principal of this name, of this kind unless it is ''. Raises NotFound."""
     principal = await principals.by_name(ctx.tx, name)
     if principal is None or (kind and principal.kind != kind):
         label = kind.capitalize().replace("_", " ") or "Principal"
@@ -153,6 +154,7 @@ async def named(ctx: ReadCtx, name: str, kind: str = "") -> Principal:
 
 
 async def create_principal(ctx: WriteCtx, req: CreatePrincipal) -> Principal:
+    """A new user, group or service principal. Names are one space for all three. Raises InvalidArgument."""
     if req.kind not in KINDS:
         raise InvalidArgument(f"A principal is one of {', '.join(KINDS)}.")
     principal = await principals.insert(
@@ -168,6 +170,7 @@ async def create_principal(ctx: WriteCtx, req: CreatePrincipal) -> Principal:
 
 
 async def list_principals(ctx: ReadCtx, req: ListPrincipals) -> Page[Principal]:
+    """By name, those whose name or display name has the text in it. Raises InvalidArgument."""
     if len(req.text) > MAX_NAME:
         raise InvalidArgument(f"`filter` has at most {MAX_NAME} characters, got {len(req.text)}.")
     page_tokens, scope = ctx.config.page_tokens, f"principals|{req.kind}|{req.text}|{ctx.actor.id}"
@@ -199,6 +202,7 @@ def keep_built_in(ctx: ReadCtx, principal: Principal) -> None:
 
 
 async def set_active(ctx: WriteCtx, req: SetActive) -> Principal:
+    """Lets a principal sign in, or not; tokens of a deactivated one are refused. Raises InvalidArgument."""
     await principals.lock_account(ctx.tx)
     principal = await named(ctx, req.principal, req.kind)
     keep_built_in(ctx, principal)
@@ -223,6 +227,7 @@ async def list_members(ctx: ReadCtx, req: ListMembers) -> Page[Principal]:
 
 
 async def add_member(ctx: WriteCtx, req: AddMember) -> None:
+    """Adds a user, service principal or group to a group. Raises InvalidArgument."""
     await principals.lock_account(ctx.tx)
     group, member = await named(ctx, req.group, "GROUP"), await named(ctx, req.member)
     if group.name == principals.ACCOUNT_USERS:
@@ -255,6 +260,8 @@ async def keep_an_admin(ctx: ReadCtx) -> None:
 
 
 async def create_token(ctx: WriteCtx, req: CreateToken) -> NewToken:
+    """A personal access token for the caller, or for another principal if the caller is an account admin.
+    Raises InvalidArgument."""
     holder = await named(ctx, _self_or_admin(ctx, req.principal))
     if holder.kind == "GROUP":
         raise InvalidArgument("A group has no tokens; make one for a user or a service principal.")

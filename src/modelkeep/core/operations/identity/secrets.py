@@ -49,6 +49,7 @@ async def service_principal(ctx: ReadCtx, id: str) -> Principal:
 
 
 async def create_secret(ctx: WriteCtx, req: CreateSecret) -> NewSecret:
+    """An OAuth secret of a service principal; the answer alone contains it. Raises InvalidArgument, LimitExceeded."""
     if not 0 < req.lifetime_ms <= MAX_SECRET_MS:
         raise InvalidArgument(f"A secret lives from 1 to {MAX_SECRET_MS // 1000} seconds.")
     holder = await service_principal(ctx, req.service_principal_id)
@@ -69,7 +70,7 @@ async def list_secrets(ctx: ReadCtx, req: ListSecrets) -> list[ClientSecret]:
 
 
 async def delete_secret(ctx: WriteCtx, req: DeleteSecret) -> None:
-    """Ends the access tokens that were made of it, too."""
+    """Ends the access tokens that were made of it, too. Raises NotFound."""
     holder = await service_principal(ctx, req.service_principal_id)
     if not await signin.drop_secret(ctx.tx, holder.id, req.id):
         raise NotFound(f"Secret '{req.id[:100]}' does not exist.", kind="TOKEN")

@@ -57,6 +57,7 @@ class LineageGraph(msgspec.Struct, frozen=True):
 
 
 async def read_graph(ctx: ReadCtx, req: ReadGraph) -> LineageGraph:
+    """The lineage around one node, up to a number of steps in each direction. Raises InvalidArgument."""
     if not 1 <= req.depth <= LINEAGE_DEPTH:
         raise InvalidArgument(f"depth is {req.depth}; a graph has 1 to {LINEAGE_DEPTH} steps.")
     start = await nodes.source_end(ctx, req.node)

@@ -51,6 +51,7 @@ class ListLineageLinks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def record_link(ctx: WriteCtx, req: RecordLink) -> LineageLink:
+    """Records one connection between two ends. Raises AlreadyExists."""
     source, target = await _ends(ctx, req)
     await check_author(ctx, 1)
     link = new_link(ctx, source, target, _columns(req.columns), _properties(req.properties))

@@ -46,7 +46,8 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 async def check_files(ctx: ServiceCtx, db: Database, req: FinalizeVersion, model: Securable) -> Checked | None:
-    """Read the manifest and the MLmodel file; None where there is nothing to finalize any more."""
+    """Read the manifest and the MLmodel file; None where there is nothing to finalize any more.
+    Raises InvalidArgument."""
     async with db.read() as tx:
         version = await versions.by_number(tx, model, req.version)
         if version is None or version.status != Status.PENDING:
@@ -157,6 +158,8 @@ def _same_bytes(file: ArtifactFile, other: ArtifactFile) -> bool:
 
 
 async def finalize_version(ctx: WriteCtx, req: FinalizeVersion, model: Securable) -> ModelVersion:
+    """PENDING becomes READY: the files are frozen and the manifest is complete. A READY version stays as it is.
+    Raises Conflict, WrongState."""
     await securables.lock(ctx.tx, model)
     version = await fetch_version(ctx, model, req.name, req.version)
     if version.status == Status.READY:

@@ -198,7 +198,7 @@ async def rename_model(ctx: WriteCtx, req: RenameModel, model: Securable, schema
 
 
 async def delete_model(ctx: WriteCtx, req: DeleteModel, model: Securable) -> None:
-    """With all versions; files go when no other version refers to them."""
+    """With all versions; files go when no other version refers to them. Raises NotEmpty."""
     await securables.lock(ctx.tx, model)
     count = await versions.count(ctx.tx, model.id)
     if count and not req.force:
@@ -223,7 +223,8 @@ async def release_files(ctx: WriteCtx, sets: Sequence[str]) -> None:
 
 
 async def set_alias(ctx: WriteCtx, req: SetAlias, model: Securable) -> None:
-    """A PENDING version can have aliases: clients set them while the server still copies the files. A failed one cannot."""
+    """A PENDING version can have aliases: clients set them while the server still copies the files. A failed one cannot.
+    Raises WrongState."""
     check_alias(req.alias)
     await securables.lock(ctx.tx, model)
     await check_movable(ctx, model, (req.alias,))
@@ -264,6 +265,7 @@ async def remove_alias(ctx: WriteCtx, holder: Securable, alias: str) -> None:
 
 
 async def change_tags(ctx: WriteCtx, req: ChangeTags, securable: Securable) -> None:
+    """Sets and removes tags of a securable or of a version; governed tags need ASSIGN. Raises LimitExceeded."""
     await securables.lock(ctx.tx, securable)
     version = None if req.version is None else await versions.by_number(ctx.tx, securable, req.version)
     if req.version is not None and version is None:
@@ -283,7 +285,7 @@ async def change_tags(ctx: WriteCtx, req: ChangeTags, securable: Securable) -> N
 
 
 async def assign_tag(ctx: WriteCtx, req: AssignTag, securable: Securable) -> None:
-    """The same tag with the same value is no error: clients deliver a POST twice."""
+    """The same tag with the same value is no error: clients deliver a POST twice. Raises AlreadyExists."""
     tags = await _tags_now(ctx, req.name, securable)
     if tags.get(req.key, req.value) != req.value:
         raise AlreadyExists(f"'{req.name}' has a tag '{req.key}' with another value. Update the tag instead.")
@@ -312,7 +314,8 @@ async def list_tags(ctx: ReadCtx, req: ListTags, securable: Securable) -> Page[t
 
 
 async def check_tags(ctx: ReadCtx, tags: dict[str, str]) -> None:
-    """Tags that come with a create: the count is limited, and governed ones are for who may assign them."""
+    """Tags that come with a create: the count is limited, and governed ones are for who may assign them.
+    Raises LimitExceeded."""
     for key, value in tags.items():
         check_tag(key, value)
     limit = ctx.config.limits.tags_per_securable

@@ -175,7 +175,7 @@ async def rename_prompt(ctx: WriteCtx, req: RenamePrompt, prompt: Securable, sch
 
 
 async def delete_prompt(ctx: WriteCtx, req: DeletePrompt, prompt: Securable) -> None:
-    """With all versions."""
+    """With all versions. Raises NotEmpty."""
     await securables.lock(ctx.tx, prompt)
     if not req.force and await prompts.has_versions(ctx.tx, prompt):
         raise NotEmpty(f"Prompt '{req.name}' has versions. Delete them first, then the prompt.", kind=Kind.PROMPT)
@@ -225,6 +225,7 @@ async def get_prompt_version(ctx: ReadCtx, req: GetPromptVersion, prompt: Secura
 
 
 async def get_prompt_version_by_alias(ctx: ReadCtx, req: GetPromptVersionByAlias, prompt: Securable) -> PromptVersion:
+    """The version that the alias points to; `latest` is the newest. Raises NotFound."""
     if req.alias.lower() == LATEST:
         version = await prompts.newest(ctx.tx, prompt)
     else:
@@ -247,6 +248,7 @@ async def list_prompt_versions(ctx: ReadCtx, req: ListPromptVersions, prompt: Se
 
 
 async def update_prompt_version(ctx: WriteCtx, req: UpdatePromptVersion, prompt: Securable) -> PromptVersion:
+    """Another commit message. The template never changes. Raises InvalidArgument."""
     version = await fetch_version(ctx, prompt, req.version)
     if req.template not in (None, version.template):
         raise InvalidArgument("The template of a version does not change. Register another version.")
@@ -280,6 +282,7 @@ async def delete_prompt_alias(ctx: WriteCtx, req: DeletePromptAlias, prompt: Sec
 
 
 async def change_prompt_version_tags(ctx: WriteCtx, req: ChangePromptVersionTags, prompt: Securable) -> None:
+    """Sets and removes tags of a version, except those that are part of it. Raises InvalidArgument, LimitExceeded."""
     await securables.lock(ctx.tx, prompt)
     version = await fetch_version(ctx, prompt, req.version)
     before = version.tags

@@ -54,6 +54,7 @@ async def list_protected_aliases(ctx: ReadCtx, req: ListProtectedAliases, secura
 
 
 async def protect_alias(ctx: WriteCtx, req: ProtectAlias, securable: Securable) -> Protected:
+    """From now on only these principals can move the alias. Raises InvalidArgument."""
     _only_about_models(securable)
     check_alias(req.alias)
     if len(req.principals) > MAX_MOVERS:
@@ -70,6 +71,7 @@ async def protect_alias(ctx: WriteCtx, req: ProtectAlias, securable: Securable) 
 
 
 async def unprotect_alias(ctx: WriteCtx, req: UnprotectAlias, securable: Securable) -> None:
+    """Ends the protection that lies on this very securable. Raises NotFound."""
     await securables.lock(ctx.tx, securable)
     before = await _own(ctx, securable, req.alias)
     if before is None:

@@ -60,6 +60,7 @@ def _provenance(original: ModelVersion) -> Provenance:
 
 
 async def refuse_unsigned(ctx: ReadCtx, model: Securable) -> None:
+    """For a version without a signature. Raises InvalidArgument."""
     if await requires_signature(ctx.tx, model):
         raise InvalidArgument(
             f"Models in catalog '{model.full_name.partition('.')[0]}' need a signature of inputs and outputs, and this "

@@ -108,7 +108,8 @@ async def create_storage_credential(ctx: WriteCtx, req: CreateStorageCredential,
 async def create_external_location(
     ctx: WriteCtx, req: CreateExternalLocation, metastore: Securable, credential: Securable | None
 ) -> ExternalLocation:
-    """Tables and volumes of the caller that lie there already belong to it from now on."""
+    """Tables and volumes of the caller that lie there already belong to it from now on.
+    Raises InvalidArgument, PermissionDenied."""
     await securables.lock(ctx.tx, metastore)
     url = await placement.place_location(ctx, req.url)
     if (credential is None) != (url.scheme == "file"):
@@ -157,6 +158,7 @@ async def update_external_location(
     location: Securable,
     credential: Securable | None,
 ) -> ExternalLocation:
+    """Another URL, credential or comment; folders in use stay inside. Raises InvalidArgument, PermissionDenied."""
     await securables.lock(ctx.tx, location)
     before = (await _with_details(ctx, [location]))[0].details
     url, credential_id = before.url, credential.id if credential else before.credential_id

@@ -65,7 +65,7 @@ def managed_folder(root: StorageUrl, table_id: str) -> StorageUrl:
 
 
 async def managed_root(ctx: ReadCtx, schema: Securable) -> StorageUrl:
-    """As `managed_location`, without the table."""
+    """As `managed_location`, without the table. Raises InvalidArgument."""
     for id, kind in ((schema.id, Kind.SCHEMA), (schema.catalog_id or schema.parent_id, Kind.CATALOG)):
         if root := (await securables.spec_of(ctx.tx, id)).get(ROOT_FIELD):
             return container_location(parse_storage_url(root, ROOT_FIELD), kind, id)
