@@ -504,6 +504,8 @@ UPLOADS_PER_PRINCIPAL = 1_000
 """Multipart uploads that are under way; a job ends those that are older than a day."""
 # --- workspace files -----------------------------------------------------------------------------------------------------
 
+WORKSPACE_ACCESS_ENTRIES = 200
+"""Users, service principals and groups in the access list of one workspace directory or file."""
 WORKSPACE_DIRECTORY_ENTRIES = 10_000
 """Entries of one directory of workspace files that a list returns; a larger one is refused."""
 WORKSPACE_FILE_BYTES = 500 << 20

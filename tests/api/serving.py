@@ -475,6 +475,7 @@ class World:
             "active": "true",
             "source": "s3://elsewhere/m",
             "token_id": "absent",
+            "object_id": "0",
             "comment": "x",
             "application_id": self.robot,
             "issuer": "https://idp.example",

@@ -202,6 +202,8 @@ def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> No
             # What the fields name is not there, there already, or without files: another refusal, and none of access.
             known = (
                 "{token_id}",
+                "/permissions/files/",
+                "/permissions/notebooks/",
                 "{origin_id}",
                 "{secret_id}",
                 "{policy_id}",

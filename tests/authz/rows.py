@@ -19,7 +19,14 @@ from modelkeep.core.operations.catalog import (
     volumes,
     workspaces,
 )
-from modelkeep.core.operations.files import credentials, directories, files, uploads, workspace_files
+from modelkeep.core.operations.files import (
+    credentials,
+    directories,
+    files,
+    uploads,
+    workspace_files,
+    workspace_permissions,
+)
 from modelkeep.core.operations.governance import explain, grants, tag_policies
 from modelkeep.core.operations.identity import (
     access_requests,
@@ -54,6 +61,7 @@ from modelkeep.domain.paths import ROOT, ArtifactPath
 from modelkeep.domain.privileges import ON_MODEL, Privilege
 from modelkeep.domain.scim.patch import PatchOperation
 from modelkeep.domain.scim.resources import DesiredPrincipal
+from modelkeep.domain.workspace_paths import ObjectLevel
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
 RULE = federation.FederationRule(
@@ -254,6 +262,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
     m, new, open_model = name(MODEL), name("prod.ml.new"), name("open.ml.model")
     mlmodel, extra = ArtifactPath("MLmodel"), ArtifactPath("extra.bin")
     foreign = ArtifactPath("Users/nobody@x.io/notes")
+    shared_id = int(ids["shared folder"]) if ids["shared folder"].isdecimal() else 0
     C, S, M, V, F, U, D, G, P, N, A = (
         "The metastore and catalogs",
         "Schemas",
@@ -838,6 +847,34 @@ def rows(ids: dict[str, str]) -> list[Row]:
         ),
         Row(W, "delete_workspace_file in the home of somebody else", workspace_files.DeleteWorkspaceFile(path=foreign)),
         Row(
+            W, "get_workspace_permissions of the root", workspace_permissions.GetWorkspacePermissions("directories", 0)
+        ),
+        Row(
+            W,
+            "set_workspace_permissions of the root",
+            workspace_permissions.SetWorkspacePermissions("directories", 0, (), replace=True),
+        ),
+        Row(
+            W,
+            "get_workspace_permissions of nothing",
+            workspace_permissions.GetWorkspacePermissions("directories", 1),
+        ),
+        Row(
+            W,
+            "get_workspace_permissions in the home of somebody else",
+            workspace_permissions.GetWorkspacePermissions("directories", shared_id),
+        ),
+        Row(
+            W,
+            "set_workspace_permissions in the home of somebody else",
+            workspace_permissions.SetWorkspacePermissions("directories", shared_id, (), replace=True),
+        ),
+        Row(
+            W,
+            "get_workspace_file with CAN_READ on it",
+            workspace_files.GetWorkspaceFile(path=ArtifactPath("Users/somebody/shared")),
+        ),
+        Row(
             W,
             "list_workspaces: sees dev",
             workspaces.ListWorkspaces(),
@@ -994,7 +1031,21 @@ async def build(w: World) -> dict[str, str]:
     await w.as_("admin").do(federation.LinkIdentity("somebody", "https://idp.example", "1"))
     ids = {"token": token.info.id, "token origin": token.info.origin_id, "upload": upload, "somebody": str(number)}
     ids["group"] = str((await w.rows("SELECT number FROM principals WHERE name = 'outer readers'"))[0][0])
+    ids["shared folder"] = await _share_folder(w)
     return ids | {"robot": robot, "secret": secret.info.id} | storage_ids | await _govern(w)
+
+
+async def _share_folder(w: World) -> str:
+    """A folder in the home of somebody, which one user may read and another manages: its object id."""
+    somebody, path = w.as_("somebody"), ArtifactPath("Users/somebody/shared")
+    await somebody.do(workspace_files.MakeWorkspaceDirectory(path=path))
+    entry = await somebody.do(workspace_files.GetWorkspaceFile(path=path))
+    levels = (("USE-CATALOG", ObjectLevel.CAN_READ), ("USE-SCHEMA", ObjectLevel.CAN_MANAGE))
+    named = tuple(workspace_permissions.NamedLevel(who, ("USER",), level) for who, level in levels)
+    await somebody.do(
+        workspace_permissions.SetWorkspacePermissions("directories", entry.object_id, named, replace=True)
+    )
+    return str(entry.object_id)
 
 
 async def _govern(w: World) -> dict[str, str]:

@@ -26,6 +26,7 @@ HELD = (
     "experiment_creators",
     "external_identities",
     "alias_movers",
+    "workspace_permissions",
 )
 
 
@@ -59,6 +60,9 @@ async def rich(w: World, who: str = "rich") -> str:
                 "INSERT INTO experiment_permissions VALUES ('1', :experiment, :user, 'CAN_READ', 0, '')",
                 experiment=str(index),
                 user=user.id,
+            )
+            await tx.run(
+                "INSERT INTO workspace_permissions VALUES ('1', :object, :user, 1, 0, '')", object=index, user=user.id
             )
             await tx.run(
                 "INSERT INTO experiment_creators (workspace_id, name, principal_id, created_at) VALUES ('1', :name, :user, 0)",

@@ -167,6 +167,40 @@ async def test_everybody_uses_tokens_as_before(empty: Settings) -> None:
         await db.close()
 
 
+async def test_workspace_files_get_ids(empty: Settings) -> None:
+    """Files and directories from before have one id each, and none lost its place."""
+    db = _database(empty)
+    await db.open()
+    try:
+        await _migrate_up_to(db, "_workspace_permissions")
+        async with db.write() as tx:
+            for set_id, kind, key in (
+                ("a", "workspace_file", "1/workspace_file:"),
+                ("b", "workspace_file", "77/workspace_file:"),
+                ("c", "run", "1/run:r"),
+            ):
+                await tx.run(
+                    "INSERT INTO artifact_sets (id, kind, owner_key, state, created_at) VALUES (:id, :kind, :key, 'open', 0)",
+                    id=set_id,
+                    kind=kind,
+                    key=key,
+                )
+                for path in ("Users/ann@x.io/", "Users/ann@x.io/a/b.txt", "x"):
+                    await tx.run(
+                        "INSERT INTO artifact_files (set_id, path, size, segments, modified_at) VALUES (:id, :path, 0, '[]', 0)",
+                        id=set_id,
+                        path=path,
+                    )
+        await migrate(db)
+        async with db.read() as tx:
+            rows = await tx.all("SELECT workspace_id, path, object_id FROM workspace_objects ORDER BY 1, 2")
+        paths = ["Users/ann@x.io", "Users/ann@x.io/a/b.txt", "x"]
+        assert [(row[0], row[1]) for row in rows] == [(workspace, path) for workspace in ("1", "77") for path in paths]
+        assert len({row[2] for row in rows}) == 6 and all(0 <= row[2] < 1 << 52 for row in rows)
+    finally:
+        await db.close()
+
+
 async def test_two_processes_migrate_at_once(empty: Settings) -> None:
     """Real ones: each runs `modelkeep migrate` over the same database."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MODELKEEP_")}

@@ -21,7 +21,15 @@ from modelkeep.core.operations.catalog import (
     volumes,
     workspaces,
 )
-from modelkeep.core.operations.files import credentials, direct_storage, directories, files, uploads, workspace_files
+from modelkeep.core.operations.files import (
+    credentials,
+    direct_storage,
+    directories,
+    files,
+    uploads,
+    workspace_files,
+    workspace_permissions,
+)
 from modelkeep.core.operations.governance import explain, grants, tag_policies
 from modelkeep.core.operations.identity import (
     access_requests,
@@ -80,7 +88,8 @@ MANAGE_POLICY = "account admin, or MANAGE on the tag policy (for the rules of al
 READ_VOLUME = holds(P.READ_VOLUME)
 READ_FILES = Target("name", READ, optional=True, on_volume=READ_VOLUME)
 WRITE_FILES = Target("name", WRITE_VERSION, optional=True, on_volume=holds(P.WRITE_VOLUME), writes=True)
-OWN_FILES = "the home folder of the caller, the folder Shared, or the workspace's admin role"
+OWN_FILES = "the home folder of the caller, the folder Shared, the workspace's admin role, or "
+READ_OWN, MANAGE_OWN = (f"{OWN_FILES}{level} on it or on a directory above it" for level in ("CAN_READ", "CAN_MANAGE"))
 SOURCE = Target("source_model", READ, optional=True, writes=False)
 
 # A catalog that is bound to the wrong workspaces could not be mended otherwise.
@@ -422,14 +431,19 @@ OPERATIONS: tuple[Operation, ...] = (
               finish=uploads.abort_in_store, full_disk=True, kinds=WITH_FILES, label="Write its files", databricks=NO_NAME),
     # workspace files
     Operation(workspace_files.list_workspace_files, workspace_files.ListWorkspaceFiles, "workspace_file.list", (), "read", "buffered",
-              decides=OWN_FILES, scans=True, databricks=NO_NAME),
+              decides=READ_OWN, scans=True, databricks=NO_NAME),
     Operation(workspace_files.get_workspace_file, workspace_files.GetWorkspaceFile, "workspace_file.get", (), "read", "buffered",
-              decides=OWN_FILES, databricks=NO_NAME),
+              decides=READ_OWN, databricks=NO_NAME),
     Operation(workspace_files.make_workspace_directory, workspace_files.MakeWorkspaceDirectory, "workspace_file.mkdirs", (),
-              prepare=workspace_files.prepare_set, decides=OWN_FILES, databricks=NO_NAME),
+              prepare=workspace_files.prepare_set, decides=MANAGE_OWN, databricks=NO_NAME),
     Operation(workspace_files.delete_workspace_file, workspace_files.DeleteWorkspaceFile, "workspace_file.delete", (),
-              prepare=workspace_files.prepare_set, finish=workspace_files.finish_deletion, decides=OWN_FILES,
+              prepare=workspace_files.prepare_set, finish=workspace_files.finish_deletion, decides=MANAGE_OWN,
               full_disk=True, databricks=NO_NAME),
+    Operation(workspace_permissions.get_workspace_permissions, workspace_permissions.GetWorkspacePermissions,
+              "workspace_file.get_permissions", (), "read", "own_tx", decides=MANAGE_OWN, scans=True, databricks=NO_NAME),
+    Operation(workspace_permissions.set_workspace_permissions, workspace_permissions.SetWorkspacePermissions,
+              "workspace_file.set_permissions", (), decides=MANAGE_OWN, full_disk=True,
+              databricks="workspace.changeWorkspaceAcl"),
     # lineage
     Operation(lineage.get_lineage, lineage.GetLineage, "lineage.get", (Target("name", READ),), "read", "buffered", scans=True,
               kinds=A_MODEL, label="See its lineage", databricks=NO_NAME),

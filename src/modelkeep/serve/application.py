@@ -33,6 +33,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
         tag_policies,
         token_permissions,
         tokens,
+        workspace_permissions,
         workspace_settings,
     )
     from modelkeep.api.account import workspaces as account_workspaces
@@ -83,6 +84,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *scim.routes(engine, facts.account_id),
             *tokens.routes(int(settings.workspace_id)),
             *token_permissions.routes(),
+            *workspace_permissions.routes(),
             *sql.routes(engine),
             *tag_policies.routes(facts.account_id),
             *delta_credentials.routes(),

@@ -12,6 +12,7 @@ _HELD = (
     ("tokens", "principal_id", "id"),
     ("experiment_permissions", "principal_id", "experiment_id"),
     ("experiment_creators", "principal_id", "name"),
+    ("workspace_permissions", "principal_id", "object_id"),
     ("alias_movers", "principal_id", "securable_id"),
     ("access_requests", "principal_id", "id"),
     ("access_requests", "requester_id", "id"),

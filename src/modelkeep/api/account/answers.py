@@ -229,6 +229,7 @@ class PermissionLevels(TypedDict):
 class HeldLevel(TypedDict):
     permission_level: str
     inherited: bool
+    inherited_from_object: NotRequired[list[str]]
 
 
 class AccessEntry(TypedDict):

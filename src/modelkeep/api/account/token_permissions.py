@@ -6,9 +6,8 @@ Clients: databricks/sdk/service/settings.py (TokenManagementAPI), terraform-prov
 
 from typing import Any
 
-import msgspec
-
 from modelkeep.api.account import answers
+from modelkeep.api.account.access_lists import AccessList, AccessListEntry, entry_of, principal_of
 from modelkeep.core.operations.identity import token_users
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.model import Principal
@@ -17,38 +16,18 @@ from modelkeep.store.bootstrap import ADMINS
 from modelkeep.store.principals import ACCOUNT_USERS, WORKSPACE_USERS
 
 TOKENS = "/api/2.0/permissions/authorization/tokens"
-_KINDS = {
-    "user_name": ("USER", "SERVICE_PRINCIPAL"),
-    "group_name": ("GROUP",),
-    "service_principal_name": ("SERVICE_PRINCIPAL",),
-}
-"""Databricks takes a service principal under `user_name`, too."""
-_FIELDS = {"USER": "user_name", "GROUP": "group_name", "SERVICE_PRINCIPAL": "service_principal_name"}
 _LEVELS: list[answers.AccessLevel] = [
     {"permission_level": "CAN_USE", "description": "Can create and use personal access tokens"},
     {"permission_level": "CAN_MANAGE", "description": "Can manage the tokens of everyone, and who may use them"},
 ]
 
 
-class AccountEntry(msgspec.Struct, frozen=True):
-    user_name: str = ""
-    group_name: str = ""
-    service_principal_name: str = ""
-    permission_level: str = ""
-
-
-class AccessList(msgspec.Struct, frozen=True):
-    access_control_list: tuple[AccountEntry, ...] = ()
-
-
-def _user(entry: AccountEntry) -> token_users.TokenUser:
+def _user(entry: AccessListEntry) -> token_users.TokenUser:
     """Raises InvalidArgument."""
-    names = [(name, kinds) for field, kinds in _KINDS.items() if (name := getattr(entry, field))]
-    if len(names) != 1:
-        raise InvalidArgument(f"Each entry of access_control_list names one of {', '.join(_KINDS)}.")
+    name, kinds = principal_of(entry)
     if entry.permission_level not in ("CAN_USE", "CAN_MANAGE"):
         raise InvalidArgument("permission_level of tokens is one of CAN_USE, CAN_MANAGE.")
-    return token_users.TokenUser(*names[0], entry.permission_level)
+    return token_users.TokenUser(name, kinds, entry.permission_level)
 
 
 def _replace(f: AccessList) -> token_users.SetTokenUsers:
@@ -71,11 +50,8 @@ def _answer(users: list[Principal], _: Any) -> answers.ObjectPermissions:
 
 
 def _entry(user: Principal) -> answers.AccessEntry:
-    entry: answers.AccessEntry = {"all_permissions": [_level("CAN_USE")]}
-    entry[_FIELDS[user.kind]] = WORKSPACE_USERS if user.name == ACCOUNT_USERS else user.name
-    if user.kind != "GROUP":
-        entry["display_name"] = user.display_name
-    return entry
+    name = WORKSPACE_USERS if user.name == ACCOUNT_USERS else user.name
+    return entry_of(name, user.kind, user.display_name, [_level("CAN_USE")])
 
 
 def _level(level: str) -> answers.HeldLevel:

@@ -85,8 +85,9 @@ class WorkspaceObject(TypedDict):
 
     object_type: str
     path: str
-    object_id: int
-    resource_id: str
+    object_id: NotRequired[int]
+    """Absent in a directory that is being deleted"""
+    resource_id: NotRequired[str]
     size: NotRequired[int]
     created_at: NotRequired[int]
     modified_at: NotRequired[int]

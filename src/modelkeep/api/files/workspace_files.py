@@ -6,7 +6,6 @@ a notebook's source is kept as the file that was sent.
 """
 
 import base64
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from email.message import Message
 from email.parser import BytesParser
@@ -177,13 +176,13 @@ class WorkspaceFiles:
 
     async def get_status(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         path = parse_path((await fields_of(request, PathFields)).path)
-        return json_response(_info(path, await self._entry(request, actor, path), actor))
+        return json_response(_info(path, await self._entry(request, actor, path)))
 
     async def list_objects(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         path = parse_path((await fields_of(request, PathFields)).path)
         operation = workspace_files.ListWorkspaceFiles(path=path.path, kind=KIND)
         entries: list[WorkspaceEntry] = await self._do(request, actor, operation, path)
-        return json_response({"objects": [_info(path, entry, actor) for entry in entries]} if entries else {})
+        return json_response({"objects": [_info(path, entry) for entry in entries]} if entries else {})
 
     async def delete(self, request: Request, actor: Actor, _: dict[str, str]) -> Response:
         fields: DeleteFields = await fields_of(request, DeleteFields)
@@ -260,32 +259,26 @@ class WorkspaceFiles:
     ) -> None:
         """Raises FileNotFound where the directory does not exist: clients then make it, and try again."""
         ArtifactPath.file(path.path.text)
-        directory = path.path.text.rpartition("/")[0]
-        above = msgspec.structs.replace(path, path=ArtifactPath(directory))
-        entry = await self._entry(request, actor, above)
-        if not entry.is_directory:
-            raise InvalidArgument(f"'{path.display_path(directory)}' is a file, and no directory.")
         operation = files.WriteFile(path=path.path, kind=KIND, overwrite=overwrite)
-        await self._do(request, actor, operation, path, body)
+        try:
+            await self._do(request, actor, operation, path, body)
+        except FileNotFound as error:
+            directory = path.path.text.rpartition("/")[0]
+            raise FileNotFound(f"Path ({path.display_path(directory)}) doesn't exist.") from error
 
 
-def _info(path: _Path, entry: WorkspaceEntry, actor: Actor) -> answers.WorkspaceObject:
-    number = _number(actor.workspace, entry.path)
+def _info(path: _Path, entry: WorkspaceEntry) -> answers.WorkspaceObject:
     info: answers.WorkspaceObject = {
         "object_type": "DIRECTORY" if entry.is_directory else "FILE",
         "path": path.display_path(entry.path),
-        "object_id": number,
-        "resource_id": str(number),
     }
+    if entry.object_id != workspace_files.NO_ID:
+        info["object_id"] = entry.object_id
+        info["resource_id"] = str(entry.object_id)
     if not entry.is_directory:
         info["size"] = entry.size
         info["created_at"] = info["modified_at"] = entry.modified_at
     return info
-
-
-def _number(workspace: str, path: str) -> int:
-    """A number that stays an object's as long as its path does: 52 bits, which JavaScript keeps whole."""
-    return int.from_bytes(hashlib.sha256(f"{workspace}/{path}".encode()).digest()[:8]) >> 12
 
 
 def _extension(path: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from modelkeep.blobs.port import Blobs, Segment
 from modelkeep.core.context import BaseCtx, ReadCtx, ServiceCtx, WriteCtx
-from modelkeep.core.operations.files import direct_storage
+from modelkeep.core.operations.files import direct_storage, workspace_access
 from modelkeep.core.operations.files.direct_storage import Deleted, UnfinishedBytes, VendedUrl, Written
 from modelkeep.core.operations.models.version_states import check_pending, check_ready
 from modelkeep.domain import workspace_paths
@@ -115,23 +115,31 @@ class InStore(msgspec.Struct, frozen=True):
 async def may_read(ctx: ServiceCtx, db: Database, req: FileRequest, model: Securable | None) -> None:
     """The workspace decides on runs, logged models and traces; of a version, the table has decided."""
     if model is None:
-        await _ask_workspace(ctx, req, write=False)
+        await _ask_workspace(ctx, db, req, write=False)
 
 
 async def may_write(ctx: ServiceCtx, db: Database, req: FileRequest, model: Securable | None) -> None:
     """As `may_read`."""
     if model is None:
-        await _ask_workspace(ctx, req, write=True)
+        await _ask_workspace(ctx, db, req, write=True)
 
 
-async def _ask_workspace(ctx: ServiceCtx, req: FileRequest, *, write: bool) -> None:
+async def _ask_workspace(ctx: ServiceCtx, db: Database, req: FileRequest, *, write: bool) -> None:
     if req.kind == workspace_paths.KIND:
-        workspace_paths.check(ctx.actor, req.path, write=write)
+        async with db.read() as tx:
+            await _ask_access_lists(ctx, tx, req, write=write)
         return
     tracking = ctx.services.tracking
     if tracking is None or not req.kind:
         raise FileNotFound("No artifacts are kept under this path.")
     await tracking.may(ctx.actor, req.kind, req.id, write=write)
+
+
+async def _ask_access_lists(ctx: BaseCtx, tx: Tx, req: FileRequest, *, write: bool) -> None:
+    if write:
+        await workspace_access.check_write(ctx, tx, req.path)
+    else:
+        await workspace_access.check(ctx, tx, req.path, workspace_paths.ObjectLevel.CAN_READ)
 
 
 async def _version(ctx: BaseCtx, tx: Tx, req: FileRequest, model: Securable) -> ModelVersion:
@@ -188,6 +196,8 @@ async def locked(ctx: WriteCtx, req: FileRequest, model: Securable | None) -> Wr
     if not site.set_id:
         raise FileNotFound("Nothing was written here yet.")
     await files.lock_open(ctx.tx, site.set_id)
+    if model is None and req.kind == workspace_paths.KIND:
+        await _ask_access_lists(ctx, ctx.tx, req, write=True)  # they may have changed since the bytes began to arrive
     return site
 
 
@@ -300,6 +310,8 @@ async def write_file(ctx: WriteCtx, req: WriteFile, model: Securable | None) -> 
     if site.set_id != stored.set_id:
         raise WrongState("The version changed while the file arrived. Upload it again.")
     replaced = await check_free(ctx.tx, site, req, exists=stored.exists)
+    if req.kind == workspace_paths.KIND:
+        await workspace_access.record(ctx, req.path.text)
     segment = stored.segment
     segments = files.segments_json([segment])
     file = ArtifactFile(req.path.text, segment.size, segment.sha256, "", segments, ctx.now)
