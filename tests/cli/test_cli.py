@@ -205,6 +205,29 @@ def test_a_prompt(cli: Cli, schema: str, tmp_path: Path) -> None:
     assert cli.json("prompts", "list", schema) == []
 
 
+@pytest.mark.parametrize("text", ["Hello {{name}}", 'Say "hi" to {{ who }}\nand {{', "日本 {{x}} \\ 'y'"])
+def test_versions_of_a_prompt(cli: Cli, schema: str, tmp_path: Path, text: str) -> None:
+    """Their description, tags, copies and activity."""
+    name, copy, template = f"{schema}.p_{uuid.uuid4().hex[:8]}", f"{schema}.c_{uuid.uuid4().hex[:8]}", tmp_path / "t"
+    template.write_text(text)
+    cli.text("prompts", "create", name)
+    cli.text("prompts", "create-version", name, str(template), "--comment", "first")
+    assert cli.json("prompts", "update-version", name, "1", "--comment", "second")["comment"] == "second"
+    cli.text("prompts", "tag-version", name, "1", "tone=warm", "team=a=b")
+    assert keys(cli.json("prompts", "get-version", name, "1")["tags"]) == {"tone": "warm", "team": "a=b"}
+    cli.text("prompts", "untag-version", name, "1", "team")
+    for number in ("1", "2"):
+        copied = cli.json("prompts", "copy", name, "1", copy)
+        assert (copied["name"], copied["version"], copied["description"]) == (copy, number, "second")
+        assert keys(cli.json("prompts", "get-version", copy, number)["tags"]) == {"tone": "warm"}
+        assert json.loads(cli.text("prompts", "show", copy, number)) == text
+    assert cli.json("prompts", "lineage", name) == cli.json("prompts", "lineage", name, "1") == []
+    assert "prompt_version.update" in {row["event"] for row in cli.json("prompts", "activity", name)}
+    for command in (("update-version", "9", "--comment", "x"), ("tag-version", "9", "a=b"), ("copy", "9", copy)):
+        assert cli.run("prompts", command[0], name, *command[1:]).exit_code == exits.NOT_FOUND
+    assert [row["version"] for row in cli.json("prompts", "versions", copy)] == [2, 1]
+
+
 def test_volumes_functions_and_tables(cli: Cli, schema: str) -> None:
     from api.serving import World
 
@@ -224,6 +247,8 @@ def test_volumes_functions_and_tables(cli: Cli, schema: str) -> None:
         assert tags_of(cli, noun, full_name) == {"tier": "gold"}
         cli.text(noun, "untag", full_name, "tier")
         assert cli.json(noun, "update", full_name, "--owner", owner)["owner"] == owner
+        assert "securable.transfer" in {row["event"] for row in cli.json(noun, "activity", full_name)}
+        assert cli.json(noun, "activity", full_name, "--summary")
         cli.text(noun, "delete", full_name)
         assert cli.run(noun, "get", full_name).exit_code == exits.NOT_FOUND
 

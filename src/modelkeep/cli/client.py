@@ -38,6 +38,15 @@ def call(method: str, path: str, body: dict[str, Any] | None = None, **query: An
     return parse_answer(send(method, path, params=params, json=body))
 
 
+def create_if_missing(path: str, collection: str, body: dict[str, Any]) -> None:
+    """Creates by a POST to `collection` what a GET of `path` does not find. Raises as `call`."""
+    answer = send("GET", path)
+    if answer.status_code == 404:
+        call("POST", collection, body)
+    elif answer.status_code != 200:
+        refuse(answer)
+
+
 def send(method: str, path: str, **arguments: Any) -> "httpx.Response":
     """Sends one signed request; `arguments` are those of httpx. Raises BadSetting, Unauthenticated, Unreachable."""
     with _answering(method, path, **arguments) as answer:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from modelkeep.cli.client import MLFLOW_UC, UC, V1, call, list_all, parse_answer, part, refuse, send, stream
+from modelkeep.cli.client import MLFLOW_UC, UC, V1, call, create_if_missing, list_all, parse_answer, part, send, stream
 from modelkeep.domain.errors import InvalidArgument, Unavailable
 
 _FILES = "/api/2.0/fs/files/Models"
@@ -15,11 +15,7 @@ _CHUNK_BYTES = 1 << 20
 
 def create_model_if_missing(name: str) -> None:
     """Creates the registered model if the caller cannot find one of this name."""
-    answer = send("GET", f"{UC}/models/{part(name)}")
-    if answer.status_code == 404:
-        call("POST", f"{MLFLOW_UC}/registered-models/create", {"name": name})
-    elif answer.status_code != 200:
-        refuse(answer)
+    create_if_missing(f"{UC}/models/{part(name)}", f"{MLFLOW_UC}/registered-models/create", {"name": name})
 
 
 def register_folder(name: str, folder: Path, comment: str) -> int:

@@ -16,6 +16,7 @@ from modelkeep.cli.parameters import (
     NewComment,
     NewName,
     NewOwner,
+    NewVersionComment,
     TagKeys,
     Tags,
     Version,
@@ -27,7 +28,6 @@ app = new_group()
 _VERSION_COLUMNS = ("full_name", "version", "status", "created_by", "run_id", "aliases", "comment")
 _MODEL_COLUMNS = ("name", "user_id", "description")
 _UC_COLUMNS = ("full_name", "owner", "comment")
-NewVersionComment = Annotated[str, typer.Option("--comment", help="The new description; '' clears it.")]
 
 
 @app.command("list")

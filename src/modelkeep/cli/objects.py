@@ -2,6 +2,7 @@
 
 import typer
 
+from modelkeep.cli import audit
 from modelkeep.cli.client import UC, call, list_all, part, show, show_json
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.parameters import (
@@ -23,7 +24,7 @@ volumes_app, functions_app, tables_app = new_group(), new_group(), new_group()
 
 
 def _register(app: typer.Typer, noun: str, columns: tuple[str, ...]) -> None:
-    """Adds the commands that all kinds of objects have: list, get, delete, tag and untag."""
+    """Adds the commands that all kinds of objects have: list, get, delete, tag, untag and activity."""
     plural = f"{noun}s"
 
     @app.command("list", help=f"List the {plural} of a schema.")
@@ -45,6 +46,8 @@ def _register(app: typer.Typer, noun: str, columns: tuple[str, ...]) -> None:
     @app.command(help=f"Remove tags of a {noun}.")
     def untag(name: ObjectName, keys: TagKeys, as_json: Json = False) -> None:
         show_json(change_tags(noun, name, remove=keys), as_json)
+
+    app.command("activity")(audit.activity(noun.upper()))
 
 
 _VOLUME_COLUMNS = ("full_name", "volume_type", "owner", "comment")

@@ -25,6 +25,7 @@ SecurableType = Annotated[
 FullName = Annotated[str, typer.Argument(help="Full name of the securable, such as prod.ml_team.iris.")]
 
 Comment = Annotated[str, typer.Option(help="A description.")]
+NewVersionComment = Annotated[str, typer.Option("--comment", help="The new description; '' clears it.")]
 NewComment = Annotated[str | None, typer.Option("--comment", help="The new description; '' clears it.")]
 NewName = Annotated[str, typer.Argument(help="The new name, without catalog and schema.")]
 NewOwner = Annotated[str | None, typer.Option("--owner", help="The new owner: a user, group or service principal.")]

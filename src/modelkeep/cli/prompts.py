@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from modelkeep.cli import audit
-from modelkeep.cli.client import MLFLOW_UC, V1, call, list_all, part, show, show_json, show_value
+from modelkeep.cli.client import MLFLOW_UC, V1, call, create_if_missing, list_all, part, show, show_json, show_value
 from modelkeep.cli.commands import new_group
 from modelkeep.cli.parameters import (
     Alias,
@@ -15,6 +15,7 @@ from modelkeep.cli.parameters import (
     NewComment,
     NewName,
     NewOwner,
+    NewVersionComment,
     Prompt,
     Schema,
     TagKeys,
@@ -29,9 +30,14 @@ app = new_group()
 _PROMPTS, _MLFLOW_PROMPTS = f"{V1}/prompts", f"{MLFLOW_UC}/prompts"
 _COLUMNS = ("full_name", "owner", "comment")
 _VERSION_COLUMNS = ("version", "type", "aliases", "created_by", "comment")
+_ADDED_COLUMNS = ("name", "version", "description")
 VersionOrAlias = Annotated[str, typer.Argument(help="Number of the version, or @ and an alias.")]
 
 app.command("activity")(audit.activity("PROMPT"))
+
+
+def _path(name: str, version: int) -> str:
+    return f"{_PROMPTS}/{part(name)}/versions/{version}"
 
 
 @app.command("list")
@@ -104,8 +110,7 @@ def show_version(name: Prompt, version: VersionOrAlias = "@latest", as_json: Jso
 @app.command("get-version")
 def get_version(name: Prompt, version: Version, as_json: Json = False) -> None:
     """Show a version with its aliases and tags."""
-    path = f"{_PROMPTS}/{part(name)}/versions/{version}"
-    show(call("GET", path), (*_VERSION_COLUMNS, "tags"), as_json)
+    show(call("GET", _path(name, version)), (*_VERSION_COLUMNS, "tags"), as_json)
 
 
 @app.command("create-version")
@@ -118,16 +123,65 @@ def create_version(
     """Add a version with the text of a file as its template."""
     import json
 
-    message: dict[str, Any] = {"name": name, "template": json.dumps(template.read_text()), "description": comment}
-    body = {"name": name, "prompt_version": message}
-    version = call("POST", f"{_MLFLOW_PROMPTS}/{part(name)}/versions", body)
-    show(version, ("name", "version", "description"), as_json)
+    show(_add_version(name, json.dumps(template.read_text()), comment, []), _ADDED_COLUMNS, as_json)
+
+
+def _add_version(name: str, template: str, comment: str, tags: list[dict[str, str]]) -> dict[str, Any]:
+    """`template`: JSON text."""
+    message = {"name": name, "template": template, "description": comment, "tags": tags}
+    return call("POST", f"{_MLFLOW_PROMPTS}/{part(name)}/versions", {"name": name, "prompt_version": message})
+
+
+@app.command("update-version")
+def update_version(name: Prompt, version: Version, comment: NewVersionComment, as_json: Json = False) -> None:
+    """Change the description of a version."""
+    show(call("PATCH", _path(name, version), {"comment": comment}), _VERSION_COLUMNS, as_json)
 
 
 @app.command("delete-version")
 def delete_version(name: Prompt, version: Version, as_json: Json = False) -> None:
     """Delete a version."""
-    show_json(call("DELETE", f"{_PROMPTS}/{part(name)}/versions/{version}"), as_json)
+    show_json(call("DELETE", _path(name, version)), as_json)
+
+
+@app.command("tag-version")
+def tag_version(name: Prompt, version: Version, tags: Tags, as_json: Json = False) -> None:
+    """Set tags of a version."""
+    show_json(change_tags("prompt", name, add=tags, version=version), as_json)
+
+
+@app.command("untag-version")
+def untag_version(name: Prompt, version: Version, keys: TagKeys, as_json: Json = False) -> None:
+    """Remove tags of a version."""
+    show_json(change_tags("prompt", name, remove=keys, version=version), as_json)
+
+
+@app.command()
+def copy(
+    name: Prompt,
+    version: Version,
+    destination: Annotated[str, typer.Argument(help="Full name of the prompt that gets the copy.")],
+    as_json: Json = False,
+) -> None:
+    """Copy a version to another prompt, with its template and tags. Creates the prompt if there is none."""
+    source = call("GET", f"{_MLFLOW_PROMPTS}/{part(name)}/versions/{version}")
+    body = {"name": destination, "prompt": {"name": destination}}
+    create_if_missing(f"{_PROMPTS}/{part(destination)}", _MLFLOW_PROMPTS, body)
+    tags: list[dict[str, str]] = source.get("tags", [])
+    copied = _add_version(destination, source["template"], source.get("description", ""), tags)
+    show(copied, _ADDED_COLUMNS, as_json)
+
+
+@app.command()
+def lineage(
+    name: Prompt,
+    version: Annotated[int, typer.Argument(help="Number of the version. Without it, all versions.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """List the runs, logged models and traces that use a prompt."""
+    links = list_all("GET", f"{_PROMPTS}/{part(name)}/links", "links")
+    rows = [link for link in links if version in (0, link["version"])]
+    show(rows, ("version", "kind", "id", "name", "experiment_id", "created_by"), as_json)
 
 
 @app.command()
