@@ -12,6 +12,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def site_on_postgres(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """As `site`, with both databases in one PostgreSQL. A module that asks for it has the plugin `backends`."""
+    url = request.getfixturevalue("postgres").new_database()
+    with serving(tmp_path_factory.mktemp("postgres"), url) as running:
+        yield running
+
+
 @pytest.fixture
 def as_alice(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
     """The environment of alice's shell, for MLflow's own client in this process."""

@@ -1,9 +1,7 @@
 """A deleted experiment leaves its name to others, keeps it for those who look at it, and takes it back unless it is taken."""
 
 import hashlib
-import sqlite3
 import uuid
-from contextlib import closing
 from typing import Any
 
 import httpx
@@ -12,6 +10,7 @@ from tracking.tracking_site import Site
 
 from modelkeep.tracking.answers import DELETED_PREFIX
 
+pytest_plugins = ("backends",)
 ALICE, BOB, ADMIN = "alice@x.io", "bob@x.io", "admin@x.io"
 V2 = "/api/2.0/mlflow"
 NAMES = [
@@ -26,6 +25,12 @@ NAMES = [
     "-- drop",
     "a\\b",
 ]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def site(request: pytest.FixtureRequest, site: Site) -> Site:
+    """Over each database that the tracking server may have."""
+    return site if request.param == "sqlite" else request.getfixturevalue("site_on_postgres")
 
 
 def create(http: httpx.Client, name: str) -> str:
@@ -156,12 +161,21 @@ def test_a_stop_between_the_new_name_and_the_deletion(site: Site) -> None:
 
 
 def _stop(site: Site, experiment: str, name: str) -> None:
-    with closing(sqlite3.connect(site.desk.child.log_file.parent / "tracking.db")) as child, child:
+    """What the tracking server has been sent when the process dies before the deletion itself."""
+    listener = site.desk.child._listener  # pyright: ignore[reportPrivateUsage]
+    assert listener is not None
+    with httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(listener.getsockname())), base_url="http://localhost", timeout=90
+    ) as child:
         digest = hashlib.sha256(name.encode()).hexdigest()
-        for key, value in (("modelkeep.deletedName", name), ("modelkeep.deletedNameHash", digest)):
-            child.execute("INSERT INTO experiment_tags VALUES (?, ?, ?)", (key, value, experiment))
-        moved = f"{DELETED_PREFIX}{experiment}/{name}"
-        child.execute("UPDATE experiments SET name = ? WHERE experiment_id = ?", (moved, experiment))
+        calls = [
+            ("set-experiment-tag", {"key": "modelkeep.deletedName", "value": name}),
+            ("set-experiment-tag", {"key": "modelkeep.deletedNameHash", "value": digest}),
+            ("update", {"new_name": f"{DELETED_PREFIX}{experiment}/{name}"}),
+        ]
+        for call, fields in calls:
+            answer = child.post(f"{V2}/experiments/{call}", json={"experiment_id": experiment, **fields})
+            assert answer.status_code == 200, answer.text
 
 
 def test_mlflow_restores_what_it_finds_by_its_name(as_alice: Site) -> None:

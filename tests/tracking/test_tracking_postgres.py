@@ -1,25 +1,15 @@
 """The same workspace with both databases in one PostgreSQL: ours, and the tracking server's in a schema of its own."""
 
 import uuid
-from collections.abc import Iterator
 
-import pytest
-from backends import Postgres
-from tracking.tracking_site import Site, serving
+from tracking.tracking_site import Site
 
 pytest_plugins = ("backends",)
 V2 = "/api/2.0/mlflow"
 
 
-@pytest.fixture(scope="module")
-def shared(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]]:
-    url = postgres.new_database()
-    with serving(tmp_path_factory.mktemp("postgres"), url) as site:
-        yield site, url
-
-
-def test_experiments_runs_and_permissions(shared: tuple[Site, str]) -> None:
-    site, url = shared
+def test_experiments_runs_and_permissions(site_on_postgres: Site) -> None:
+    site, url = site_on_postgres, site_on_postgres.settings.database_url
     with site.client("alice@x.io") as http:
         name = uuid.uuid4().hex
         experiment = http.post(f"{V2}/experiments/create", json={"name": name}).json()["experiment_id"]
@@ -37,7 +27,7 @@ def test_experiments_runs_and_permissions(shared: tuple[Site, str]) -> None:
         with site.client(user) as http:
             assert http.get(f"{V2}/runs/get", params={"run_id": run}).status_code == status
             listed = http.post(f"{V2}/experiments/search", json={"max_results": 100}).json().get("experiments", [])
-            assert [e["experiment_id"] for e in listed] == ([experiment] if status == 200 else [])
+            assert [e["experiment_id"] for e in listed if e["name"] == name] == ([experiment] if status == 200 else [])
     import psycopg
 
     with psycopg.connect(url) as rows:
