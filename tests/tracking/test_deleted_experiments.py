@@ -21,7 +21,7 @@ NAMES = [
     "/Users/alice@x.io/x y",
     "ünï 名 🎈",
     "50%_off",
-    "x" * 450,
+    "x" * 220,
     "-- drop",
     "a\\b",
 ]
@@ -77,6 +77,27 @@ def test_create_after_delete(site: Site, name: str) -> None:
         assert not restored.get("tags")
         assert act(http, "delete", first).status_code == 200, "and again"
         assert by_name(http, name)["experiment_id"] == first
+
+
+@pytest.mark.parametrize("length", [256, 257, 300, 468])
+def test_long_names(site: Site, length: int) -> None:
+    """PostgreSQL keeps 256 characters, as MLflow's column says, and SQLite all that MLflow lets through."""
+    name = uuid.uuid4().hex.ljust(length, "é")
+    with site.client(ALICE) as http:
+        old = create(http, uuid.uuid4().hex)
+        answers = [
+            http.post(f"{V2}/experiments/create", json={"name": name}),
+            http.post(f"{V2}/experiments/update", json={"experiment_id": old, "new_name": f"{name[:-1]}x"}),
+        ]
+        if length > 256 and site.settings.database_url:
+            assert [answer.status_code for answer in answers] == [400, 400]
+            assert all("at most 256" in answer.json()["message"] for answer in answers)
+            return
+        assert [answer.status_code for answer in answers] == [200, 200]
+        first = answers[0].json()["experiment_id"]
+        assert act(http, "delete", first).status_code == 200
+        assert by_name(http, name)["experiment_id"] == first
+        assert create(http, name) != first
 
 
 def test_searches_show_the_names_that_deleted_experiments_had(site: Site) -> None:

@@ -163,7 +163,7 @@ def copy(
     destination: Annotated[str, typer.Argument(help="Full name of the prompt that gets the copy.")],
     as_json: Json = False,
 ) -> None:
-    """Copy a version to another prompt, with its template and tags. Creates the prompt if there is none."""
+    """Copy a version to another prompt, which may be new."""
     source = call("GET", f"{_MLFLOW_PROMPTS}/{part(name)}/versions/{version}")
     body = {"name": destination, "prompt": {"name": destination}}
     create_if_missing(f"{_PROMPTS}/{part(destination)}", _MLFLOW_PROMPTS, body)

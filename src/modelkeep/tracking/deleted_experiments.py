@@ -11,7 +11,7 @@ from modelkeep.tracking.answers import DELETED_NAME_TAG, DELETED_PREFIX, Json
 from modelkeep.tracking.proxy import TrackingProxy
 
 _HASH_TAG = "modelkeep.deletedNameHash"
-_NAME_CHARS = 256  # mlflow/store/tracking/dbmodels/models.py, SqlExperiment.name
+NAME_CHARS = 256  # mlflow/store/tracking/dbmodels/models.py, SqlExperiment.name
 _API = "/api/2.0/mlflow/experiments"
 
 
@@ -28,7 +28,7 @@ async def free_name(desk: TrackingProxy, experiment: Json) -> None:
     for key, value in ((DELETED_NAME_TAG, name), (_HASH_TAG, _hash(name))):
         fields = {"experiment_id": experiment_id, "key": key, "value": value}
         await desk.ask("POST", f"{_API}/set-experiment-tag", fields)
-    moved = f"{DELETED_PREFIX}{experiment_id}/{name}"[:_NAME_CHARS]
+    moved = f"{DELETED_PREFIX}{experiment_id}/{name}"[:NAME_CHARS]
     await desk.ask("POST", f"{_API}/update", {"experiment_id": experiment_id, "new_name": moved})
 
 

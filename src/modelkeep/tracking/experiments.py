@@ -20,7 +20,7 @@ from modelkeep.tracking import answers
 from modelkeep.tracking.access import missing
 from modelkeep.tracking.answers import Json
 from modelkeep.tracking.calls import Call, put, values
-from modelkeep.tracking.deleted_experiments import deleted_named, free_name, is_moved, take_name_back
+from modelkeep.tracking.deleted_experiments import NAME_CHARS, deleted_named, free_name, is_moved, take_name_back
 from modelkeep.tracking.locations import check_experiment_location
 from modelkeep.tracking.proxy import ProxiedCall, Refused, TrackingProxy
 from modelkeep.tracking.route_rules import TrackedKind
@@ -38,7 +38,7 @@ async def create_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Response
     """The creator manages what he made."""
     call = visit.call
     name = call.text("name")
-    _check_name(visit.actor, name)
+    _check_name(desk, visit.actor, name)
     call.fields["artifact_location"] = check_experiment_location(call.text("artifact_location"))
     tags: list[Json] = call.fields.get("tags") or []
     values(call.fields, "tags[].key")  # a list of objects
@@ -114,9 +114,13 @@ def _query(key: str, value: str) -> str:
     return urlencode({key: value})
 
 
-def _check_name(actor: Actor, name: str) -> None:
+def _check_name(desk: TrackingProxy, actor: Actor, name: str) -> None:
     if not name.strip():
         raise InvalidArgument("Give the experiment a name.")
+    if desk.db.dialect == "postgresql" and len(name) > NAME_CHARS:  # SQLite keeps what its columns do not announce
+        raise InvalidArgument(
+            f"The name has {len(name)} characters; this database keeps at most {NAME_CHARS}. Shorten it."
+        )
     if name.startswith(answers.DELETED_PREFIX):
         raise InvalidArgument(
             f"Names of experiments do not begin with '{answers.DELETED_PREFIX}'. Choose another name."
@@ -176,7 +180,7 @@ async def restore_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Respons
 async def rename_experiment(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     """A new name, unless another experiment has it. Raises AlreadyExists."""
     name = visit.call.text("new_name")
-    _check_name(visit.actor, name)
+    _check_name(desk, visit.actor, name)
     other = await named(desk, name)
     if other and other["experiment_id"] != visit.call.text("experiment_id"):
         raise AlreadyExists(f"Experiment '{name}' already exists. Choose another name.")
