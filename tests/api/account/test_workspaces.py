@@ -376,3 +376,29 @@ def test_who_is_metastore_admin_is_an_account_admins_to_say(site: Site) -> None:
     assert site.call("POST", f"{UC}/catalogs", {"name": f"c_{uuid.uuid4().hex[:8]}"}, token=token).status_code == 200
     assert site.ok("PATCH", path, {"owner": "admins"})["owner"] == "admins"
     refused(site.call("PATCH", path, {"owner": user}, token=token), 403, "PERMISSION_DENIED")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"aws_region": "eu-west-1", "compute_mode": "SERVERLESS", "is_no_public_ip_enabled": True},
+        {"location": "europe-west1", "cloud": "gcp", "is_no_public_ip_enabled": True},
+        {"aws_region": "eu-west-1", "credentials_id": "c", "storage_configuration_id": "s", "network_id": "n"},
+        {"custom_tags": {"team": "ml"}, "compute_mode": "SERVERLESS"},
+    ],
+    ids=["serverless", "google", "aws", "tags"],
+)
+def test_terraform_makes_a_workspace_and_keeps_it(site: Site, extra: dict[str, Any]) -> None:
+    """databricks_mws_workspaces: what it sends, and reads until it is RUNNING. A field that it did not send and that forces a new
+    workspace, as `location` does, would make its next plan destroy this one."""
+    word = uuid.uuid4().hex[:8]
+    base = f"/api/2.0/accounts/{site.ok('GET', '/.well-known/databricks-config')['account_id']}/workspaces"
+    sent = {"workspace_name": f"tf-{word}", "deployment_name": f"{word}.registry.example.com", **extra}
+    path = f"{base}/{site.ok('POST', base, sent)['workspace_id']}"
+    for _ in range(2):
+        read = site.ok("GET", path)
+        assert (read["workspace_status"], read["workspace_name"]) == ("RUNNING", sent["workspace_name"])
+        assert read["deployment_name"] == sent["deployment_name"]
+        assert not {"location", "aws_region", "compute_mode", "pricing_tier", "network_id"} & set(read)
+    site.ok("DELETE", path)
+    assert site.call("GET", path).status_code == 404

@@ -195,7 +195,6 @@ class WorkspaceInfo(TypedDict):
     workspace_status_message: str
     creation_time: int
     cloud: str
-    location: str
 
 
 class AssignedPrincipal(TypedDict):

@@ -99,6 +99,8 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
     """`address`: of the default workspace."""
 
     def info(w: Workspace, _: Any = None) -> answers.WorkspaceInfo:
+        """Without `location`, which Databricks answers on Google's cloud alone: to Terraform's provider it is a change that needs
+        another workspace (mws/resource_mws_workspaces.go), so its next plan would replace this one."""
         url = address if w.id == default_id else w.url
         return {
             "account_id": account_id,
@@ -110,7 +112,6 @@ def routes(account_id: str, address: str, default_id: str) -> list[Route]:
             "workspace_status_message": "Workspace is running.",
             "creation_time": w.created_at,
             "cloud": "self-hosted",
-            "location": "local",
         }
 
     def every(listed: list[Workspace], _: Any) -> list[answers.WorkspaceInfo]:
