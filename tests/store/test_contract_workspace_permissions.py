@@ -1,5 +1,6 @@
 """Access lists of workspace directories and files: what each level allows, where it holds, and when it ends. On both databases."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -321,3 +322,47 @@ async def test_names_of_principals_are_no_paths(w: World, ann: Files, name: str)
         return  # no such name
     with pytest.raises(PermissionDenied):
         await Files(w, name).entry(f"{HOME}/proj/deep/b.txt")
+
+
+TWINS = {
+    "nfc and nfd": ("caf\u00e9", "cafe\u0301"),
+    "case": ("Proj", "proj"),
+    "longer": ("proj", "proj-x"),
+    "dot": ("proj", "proj.x"),
+    "zero": ("proj", "proj0"),
+    "escape": ("a b", "a%20b"),
+    "direction": ("proj", "\u200fproj"),
+    "full width": ("a:b", "a\uff1ab"),
+    "long": ("n" * 250, "n" * 251),
+}
+
+
+@pytest.mark.parametrize(("name", "twin"), TWINS.values(), ids=TWINS.keys())
+async def test_a_list_holds_for_its_own_name_alone(w: World, ann: Files, name: str, twin: str) -> None:
+    bob, deep = Files(w, "bob"), "/".join("d" * 30)
+    for text in (name, twin):
+        await ann.mkdirs(f"{HOME}/{text}/{deep}")
+        await ann.write(f"{HOME}/{text}/{deep}/a.txt")
+    await ann.share(f"{HOME}/{name}", bob=MANAGE)
+    await ann.share(f"{HOME}/{twin}", bob=READ)
+    assert await bob.allowed(f"{HOME}/{name}/{deep}/a.txt") == "read edit create share"
+    assert await bob.allowed(f"{HOME}/{twin}/{deep}/a.txt") == "read"
+    await ann.delete(f"{HOME}/{name}")
+    assert await bob.allowed(f"{HOME}/{twin}/{deep}/a.txt") == "read", "a deletion takes no other list away"
+
+
+async def test_two_change_one_list_at_once(w: World, ann: Files) -> None:
+    """No change is lost, and a replacement leaves what it names and nothing else."""
+    await asyncio.gather(*(ann.share(f"{HOME}/proj", replace=False, **{who: READ}) for who in ("bob", "cy", "team")))
+    added = {("bob", "CAN_READ", False), ("cy", "CAN_READ", False), ("team", "CAN_READ", False)}
+    assert listed(await ann.share(f"{HOME}/proj", replace=False)) == added | {("ann", "CAN_MANAGE", True)}
+    await asyncio.gather(ann.share(f"{HOME}/proj", bob=EDIT), ann.share(f"{HOME}/proj", cy=EDIT))
+    direct = listed(await ann.share(f"{HOME}/proj", replace=False)) - {("ann", "CAN_MANAGE", True)}
+    assert direct in ({("bob", "CAN_EDIT", False)}, {("cy", "CAN_EDIT", False)})
+
+
+async def test_a_list_does_not_outlive_an_object_that_is_deleted_at_the_same_time(w: World, ann: Files) -> None:
+    for _ in range(3):
+        await asyncio.gather(ann.share(f"{HOME}/proj", bob=MANAGE), ann.delete(f"{HOME}/proj"), return_exceptions=True)
+        await ann.mkdirs(f"{HOME}/proj")
+        assert await Files(w, "bob").allowed(f"{HOME}/proj/a.txt") == ""
