@@ -388,6 +388,41 @@ QUERY_PAIRS = 200
 """`key=value` pairs of a query string."""
 SIGN_IN_PAIRS = 30
 """The same of a form or query by which people and programs sign in."""
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+TABLE_COLUMNS = 10_000
+"""Columns of one Delta table."""
+COLUMN_NESTING = 64
+"""Levels of a column's type, the column's own included."""
+COLUMN_JSON_KEYS = 200_000
+"""Fields in all objects of a JSON body with columns: ten thousand columns with twenty each."""
+TABLE_PROPERTIES = 1_000
+"""Properties of one Delta table."""
+TABLE_PROPERTY_CHARACTERS = 100_000
+"""Characters of one such property, its name included."""
+DELTA_FEATURES = 200
+"""Reader or writer features of one Delta protocol."""
+UNPUBLISHED_COMMITS = 10
+"""Accepted commits of a managed table that are not published in its log yet."""
+COMMIT_FILE_BYTES = 1 << 30
+"""The largest commit file of a Delta table: every later reader reads it."""
+STAGED_TABLES = 1_000
+"""Stagings of one principal that wait for their table."""
+STAGED_TABLE_MS = 24 * 3_600_000
+"""How long a staging may wait for its table. Then its files are deleted."""
+STAGINGS_PER_SWEEP = 200
+"""Stagings that one sweep gives up."""
+TABLE_PURGE_DELAY_MS = 2 * 60_000
+"""A folder is purged at the earliest so long after its row has gone: a request that was authorized before the drop has its
+credentials, and the record of their expiry, by then (STORE_METADATA_S is the deadline of the STS)."""
+PURGE_FILES = 1_000
+"""Files of a dropped table that one call to the storage deletes."""
+PURGE_S = 60.0
+"""Seconds that such a call may take."""
+PURGE_PAUSE_MS = 100
+"""Milliseconds between two such calls for one table."""
+
 # --- storage ---------------------------------------------------------------------------------------------------------
 
 STORE_METADATA_S = 10.0

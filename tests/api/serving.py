@@ -215,7 +215,7 @@ class World:
             "tables": {
                 **place,
                 "table_type": "EXTERNAL",
-                "data_source_format": "CSV",
+                "data_source_format": "DELTA",
                 "storage_location": "file:///x/y",
             },
             "functions": {**place, **FUNCTION},
@@ -258,9 +258,10 @@ class World:
     def values_of_storage(self, route: Route) -> dict[str, Any] | None:
         """As `values`, for external locations and storage credentials; None for other routes."""
         path, fresh = route.path.removeprefix(UC), f"n_{uuid.uuid4().hex[:8]}"
-        if path.startswith("/delta/v1/catalogs/"):
-            catalog, schema = self.schema.split(".")
-            return {"catalog": catalog, "schema": schema, "table": "tables", "operation": "READ"}
+        if path.startswith("/delta/v1/") and "temporary" not in path:
+            return self.values_of_delta(route, fresh)
+        if path == "/delta/preview/commits":
+            return {"table_id": self.managed[0], "table_uri": self.managed[1], "latest_backfilled_version": 0}
         if path == "/delta/v1/temporary-path-credentials":
             return {"location": f"s3://bucket/{self.credential}/x", "operation": "READ"}
         if path == "/validate-storage-credentials":
@@ -321,6 +322,50 @@ class World:
                 return {**ends, f"{at}.target.external_metadata.name": self.external_metadata}
             case _:
                 return None
+
+    @cached_property
+    def staging(self) -> str:
+        """The id of a staged table. Made when a route asks for one."""
+        catalog, schema = self.schema.split(".")
+        path = f"{UC}/delta/v1/catalogs/{catalog}/schemas/{schema}/staging-tables"
+        return self._site.ok("POST", path, {"name": "staged"})["table-id"]
+
+    @cached_property
+    def managed(self) -> tuple[str, str]:
+        """(id, location) of a managed table. Made when a route asks for one."""
+        place = dict(zip(("catalog_name", "schema_name"), self.schema.split("."), strict=True))
+        staged = self._site.ok("POST", f"{UC}/staging-tables", {**place, "name": "managed"})
+        body = {"name": "managed", "table_type": "MANAGED", "data_source_format": "DELTA"}
+        self._site.ok("POST", f"{UC}/tables", {**place, **body, "storage_location": staged["staging_location"]})
+        return staged["id"], staged["staging_location"]
+
+    def values_of_delta(self, route: Route, fresh: str) -> dict[str, Any]:
+        """As `values`, for Delta's own API."""
+        catalog, schema = self.schema.split(".")
+        if "{rest" in route.path:
+            return {"rest": "unknown"}
+        if "{table-id}" in route.path:
+            return {"table-id": self.staging}
+        table_id = self.id_of("table") if route.method == "POST" else ""
+        known: dict[str, Any] = {
+            "catalog": catalog,
+            "schema": schema,
+            "table": "tables",
+            "operation": "READ",
+            "name": fresh,
+            "location": f"file:///x/{fresh}",
+            "table-type": "EXTERNAL",
+            "columns": {"type": "struct", "fields": []},
+            "protocol": {"min-reader-version": 1, "min-writer-version": 2},
+            "properties": {},
+            "last-commit-timestamp-ms": 1,
+            "requirements": [{"type": "assert-table-uuid", "uuid": table_id}],
+            "updates": [{"action": "set-table-comment", "comment": "x"}],
+            "table-id": table_id,
+            "new-name": "tables",
+        }
+        fields = msgspec.structs.fields(route.fields)
+        return {field.encode_name: known[field.encode_name] for field in fields if field.encode_name in known}
 
     def values_of_object(self, route: Route, kind: str) -> dict[str, Any]:
         """As `values`, for volumes, tables and functions."""
@@ -526,11 +571,13 @@ JWKS = json.dumps(
 @contextlib.contextmanager
 def running_site(folder: Path, runner: Callable[..., Any] = asyncio.run, **settings: Any) -> Iterator[Site]:
     """A server over `folder`, without the workspace; stopped at the end. `runner`: asyncio.run, or uvloop's."""
-    shared = folder / "shared"
-    shared.mkdir(exist_ok=True)
+    shared, tables = folder / "shared", folder / "tables"
+    for directory in (shared, tables):
+        directory.mkdir(exist_ok=True)
     known: dict[str, Any] = {
         "data_dir": str(folder / "data"),
         "shared_folder": str(shared),
+        "tables_url": f"file://{tables}",
         "unknown_tokens_per_minute": 0,
         "requests_per_second": 0,
         "anonymous_requests_per_second": 0,

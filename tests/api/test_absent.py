@@ -23,8 +23,13 @@ DESCRIBED = (
     "/api/2.0/accounts",
 )
 
-NULLS_OF_DELTA = {".storage-credentials[].expiration-time-ms"}
-"""Where nothing expires, as open-source Unity Catalog answers Delta's client."""
+NULLS_OF_DELTA = {
+    ".storage-credentials[].expiration-time-ms",
+    ".suggested-properties.delta.columnMapping.maxColumnId",
+    ".suggested-properties.delta.rowTracking.materializedRowCommitVersionColumnName",
+    ".suggested-properties.delta.rowTracking.materializedRowIdColumnName",
+}
+"""Where nothing expires, and where the client chooses the value, as open-source Unity Catalog answers Delta's client."""
 
 
 def _nullable(hint: Any) -> bool:

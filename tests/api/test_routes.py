@@ -190,7 +190,7 @@ def test_no_route_answers_a_stranger(site: Site, world: World) -> None:
             assert answer.status_code in (403, 404) or "transition-stage" in route.path, (name(route), answer.text)
             assert "ENDPOINT_NOT_FOUND" not in answer.text
         else:
-            assert 400 <= answer.status_code <= 404, (name(route), answer.text)
+            assert 400 <= answer.status_code <= 404 or "{rest*}" in route.path, (name(route), answer.text)
 
 
 def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> None:
@@ -227,7 +227,7 @@ def test_the_same_requests_are_sound_when_the_admin_sends_them(site: Site) -> No
             refused_later = any(part in route.path for part in known) or answer.status_code == 409
             if route.method == "POST" and route.path.endswith("/v1/models/{full_name}/versions"):
                 refused_later = "this server runs without one" in answer.text  # a workspace
-            assert answer.status_code == 200 or refused_later, (name(route), answer.text)
+            assert answer.status_code == route.status or refused_later, (name(route), answer.text)
             assert answer.status_code != 403, (name(route), answer.text)
             if route.method == "DELETE" or route.path.endswith("/rename"):
                 world = World(site)

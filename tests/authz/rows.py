@@ -52,7 +52,7 @@ from modelkeep.core.operations.models import (
     versions,
 )
 from modelkeep.core.operations.tables import credentials as table_credentials
-from modelkeep.core.operations.tables import external_locations, validation
+from modelkeep.core.operations.tables import delta_commits, delta_tables, external_locations, validation
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.lineage import Node, Outside
 from modelkeep.domain.model import CatalogBinding
@@ -61,6 +61,7 @@ from modelkeep.domain.paths import ROOT, ArtifactPath
 from modelkeep.domain.privileges import ON_MODEL, Privilege
 from modelkeep.domain.scim.patch import PatchOperation
 from modelkeep.domain.scim.resources import DesiredPrincipal
+from modelkeep.domain.storage_urls import parse_storage_url
 from modelkeep.domain.workspace_paths import ObjectLevel
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
@@ -236,6 +237,7 @@ ROLE = "arn:aws:iam::1:role/r"
 IN_LAKE = tables.Definition("EXTERNAL", "DELTA", "file:///lake/fresh")
 OUTSIDE = tables.Definition("EXTERNAL", "DELTA", "s3://elsewhere/features")
 DEFINED = tables.Definition("EXTERNAL", "DELTA", "file:///lake/features")
+COMMENTED = delta_commits.TableChanges(comment="Of the shop")
 COMPUTED = functions.FunctionDefinition(
     input_params=functions.Parameters(),
     data_type="INT",
@@ -525,6 +527,28 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(U, "browse_objects: volume", objects.BrowseObjects(name(SCHEMA), Kind.VOLUME), _browsed_object),
         Row(U, "table_exists", tables.TableExists(table), lambda there: "1" if there else "0"),
         Row(U, "list_table_summaries: sees table", tables.ListTableSummaries(name(CATALOG)), _listed(TABLE)),
+        Row(U, "change_table", tables.ChangeTable(table, properties={"team": "a"})),
+        Row(U, "delta_config", delta_tables.DeltaConfig(name(CATALOG))),
+        Row(U, "load_table", delta_tables.LoadTable(table)),
+        Row(U, "stage_table", delta_tables.StageTable(leaf("prod.ml.fresh", Kind.TABLE))),
+        Row(U, "staging_credentials: of another", delta_tables.StagingCredentials(ids["staging"])),
+        Row(
+            U,
+            "create_staged_table: of another",
+            delta_tables.CreateStagedTable(
+                name=leaf("prod.ml.fresh", Kind.TABLE),
+                location=f"file:///managed/tables/{ids['staging']}",
+                protocol=delta_tables.Protocol(3, 7),
+            ),
+        ),
+        Row(U, "commit_table", delta_commits.CommitTable(name=table, table_id=ids["table"], changes=COMMENTED)),
+        Row(
+            U,
+            "commit_table_by_id",
+            delta_commits.CommitTableById(table_id=ids["table"], location=DEFINED.storage_location, changes=COMMENTED),
+        ),
+        Row(U, "commits_by_id", delta_commits.CommitsById(table_id=ids["table"])),
+        Row(U, "report_metrics", delta_commits.ReportMetrics(name=table, table_id=ids["table"], files=1)),
         Row(U, "read_table_credentials", table_credentials.ReadTableCredentials(table)),
         Row(U, "write_table_credentials", table_credentials.WriteTableCredentials(table)),
         Row(
@@ -983,7 +1007,10 @@ async def build(w: World) -> dict[str, str]:
     for text in (f"{VOLUME}!VOLUME", f"{LANDING}!VOLUME", f"{TABLE}!TABLE", f"{FUNCTION}!FUNCTION", f"{PROMPT}!PROMPT"):
         await w.own(text, "object owners")
     await w.grant("somebody else", f"READ_VOLUME@{VOLUME}!VOLUME")
-    storage_ids = {"table": made_table.id, "landing": made_volume.id}
+    settings = msgspec.structs.replace(w.engine.services.settings, tables_root=parse_storage_url("file:///managed"))
+    w.engine.services = msgspec.structs.replace(w.engine.services, settings=settings)
+    staging = await maker.do(delta_tables.StageTable(leaf("prod.ml.fresh", Kind.TABLE)))
+    storage_ids = {"table": made_table.id, "landing": made_volume.id, "staging": staging.id}
     await w.grant("somebody else", f"EXECUTE@{CATALOG}+EXECUTE@{SCHEMA}+EXECUTE@{MODEL}")
     everyone = "USE_CATALOG@open+USE_SCHEMA@open.ml+EXECUTE@open.ml.model+CREATE_MODEL_VERSION@open.ml.model"
     await w.model("open.ml.model", owner="maker")

@@ -115,7 +115,8 @@ def test_path_and_fields_that_disagree(site: Site, world: World) -> None:
             continue
         for name in re.findall(r"\{(\w+)\}", route.path):
             tried += 1
-            assert name in sound(send(site, world, case, {name: "something_else"}), case, 400)
+            sentence = sound(send(site, world, case, {name: "something_else"}), case, 400)
+            assert name in sentence or route.method == "HEAD"
     assert tried > 40
 
 

@@ -172,10 +172,12 @@ class App:
             if route.reword is not None:
                 error.message = route.reword(error.message, fields)
             raise
+        if route.status == 204:
+            return Response(204)
         answer: Any = {} if route.write is None else route.write(result, fields)
         if route.fit is not None:
             answer = route.fit(answer, request)
-        return Response(200, msgspec.json.encode(answer), [(b"content-type", JSON)])
+        return Response(route.status, msgspec.json.encode(answer), [(b"content-type", JSON)])
 
     async def _read(self, route: Route, request: Request, path: dict[str, str]) -> tuple[Any, CoreRequests]:
         """The wire struct and its core request. The same GET without a body means the same each time, and is read once."""
@@ -186,7 +188,15 @@ class App:
         body = b"" if get else await request.body(route.body_limit)
         content_type = json_type(request)
         fields = await read_in_turn(
-            request.caller, body, read_fields, route, path, request.query_string, body, content_type
+            request.caller,
+            body,
+            read_fields,
+            route,
+            path,
+            request.query_string,
+            body,
+            content_type,
+            keys_limit=route.keys_limit,
         )
         if route.read is None:
             assert route.read_request is not None

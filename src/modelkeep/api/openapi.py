@@ -76,6 +76,7 @@ _ERROR_WORDS = {
     404: "What the request names does not exist.",
     409: "The request clashes with what exists now.",
     429: "Too many requests at once.",
+    501: "This server does not have the call.",
     503: "A part of the deployment does not answer for the moment.",
 }
 
@@ -328,8 +329,10 @@ def _responses(route: Route, shapes: Shapes) -> Json:
     for answer in route.answers:
         own = answer.status < 400 or answer.type is not None or answer.content != "application/json"
         responses[str(answer.status)] = _declared(answer, shapes) if own else refusals[answer.status]
-    if route.handler is None:
-        responses["200"] = {"description": "Done.", "content": _json(_answered(route, shapes))}
+    if route.handler is None and route.status == 204:
+        responses["204"] = {"description": "Done."}
+    elif route.handler is None:
+        responses[str(route.status)] = {"description": "Done.", "content": _json(_answered(route, shapes))}
     if route.method == "HEAD":
         words = {status: _ERROR_WORDS.get(int(status), "As for GET, without a body.") for status in responses}
         responses = {status: {"description": word} for status, word in words.items()}

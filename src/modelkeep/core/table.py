@@ -57,7 +57,7 @@ from modelkeep.core.operations.models import (
     versions,
 )
 from modelkeep.core.operations.tables import credentials as table_credentials
-from modelkeep.core.operations.tables import external_locations, validation
+from modelkeep.core.operations.tables import delta_commits, delta_tables, external_locations, validation
 from modelkeep.domain.authorization import (
     ANY_PRIVILEGE,
     ANYONE,
@@ -222,10 +222,35 @@ OPERATIONS: tuple[Operation, ...] = (
               kinds=OBJECTS, label="Rename it", databricks="unityCatalog.update{kind}"),
     Operation(objects.delete_object, objects.DeleteObject, "securable.delete", (Target("name", OWNER_OR_MANAGE),), full_disk=True,
               kinds=OBJECTS, label="Delete it", databricks="unityCatalog.delete{kind}"),
+    Operation(tables.change_table, tables.ChangeTable, "table.update", delta_commits.MODIFY, kinds=(Kind.TABLE,),
+              label="Change its columns and properties", databricks="unityCatalog.updateTables"),
     Operation(tables.table_exists, tables.TableExists, "table.get", (Target("name", ANYONE, parent=True),), "read", "buffered",
               kinds=(Kind.TABLE,), label="Know whether it exists", databricks="unityCatalog.tableExists"),
     Operation(tables.list_table_summaries, tables.ListTableSummaries, "table.list", (Target("catalog", SEE_CATALOG),), "read", "buffered",
               scans=True, kinds=A_CATALOG, label="List its schemas", databricks="unityCatalog.listTableSummaries"),
+    # Delta tables by name
+    Operation(delta_tables.delta_config, delta_tables.DeltaConfig, "catalog.get", (Target("catalog", SEE_CATALOG),), "read", "buffered",
+              kinds=A_CATALOG, label="See it", databricks=NO_NAME),
+    Operation(delta_tables.load_table, delta_tables.LoadTable, "table.get", (Target("name", delta_tables.LOAD),), "read", "buffered",
+              kinds=(Kind.TABLE,), label="See it", databricks="unityCatalog.getTable"),
+    Operation(delta_tables.stage_table, delta_tables.StageTable, "table.stage",
+              (Target("name", delta_tables.CREATE_TABLE, parent=True),), creates=True, finish=delta_tables.vend_staged,
+              kinds=A_SCHEMA, label="Create a table in it", databricks=NO_NAME),
+    Operation(delta_tables.staging_credentials, delta_tables.StagingCredentials, "table.vend_staging", (), "read", "vending",
+              finish=table_credentials.vend, databricks="unityCatalog.generateTemporaryTableCredential",
+              decides="creator of the staging with CREATE TABLE on its schema, once it is a table SELECT and MODIFY on it"),
+    Operation(delta_tables.create_staged_table, delta_tables.CreateStagedTable, "table.create",
+              (Target("name", delta_tables.CREATE_TABLE, parent=True),), creates=True, prepare=delta_tables.prepare_create,
+              kinds=A_SCHEMA, label="Create a table in it", databricks="unityCatalog.createTable",
+              decides="creator of the staging"),
+    Operation(delta_commits.commit_table, delta_commits.CommitTable, "table.commit", delta_commits.MODIFY,
+              prepare=delta_commits.prepare_commit, kinds=(Kind.TABLE,), label="Write its data", databricks="unityCatalog.updateTables"),
+    Operation(delta_commits.commit_table_by_id, delta_commits.CommitTableById, "table.commit", (), decides="MODIFY on the table",
+              databricks="unityCatalog.updateTables"),
+    Operation(delta_commits.commits_by_id, delta_commits.CommitsById, "table.get", (), "read", "buffered",
+              decides="SELECT or MODIFY on the table", databricks="unityCatalog.getTable"),
+    Operation(delta_commits.report_metrics, delta_commits.ReportMetrics, "table.metrics", delta_commits.MODIFY, kinds=(Kind.TABLE,),
+              label="Write its data", databricks=NO_NAME),
     # temporary credentials of tables and volumes
     Operation(table_credentials.read_table_credentials, table_credentials.ReadTableCredentials, "table.vend_read",
               table_credentials.READ_TABLE, "read", "vending", finish=table_credentials.vend, kinds=(Kind.TABLE,),

@@ -1,14 +1,14 @@
 """Every failure that a caller may see: one class a kind; each dialect decides how it spells it.
 
 RegistryError
-├─ InvalidArgument ├─ BadName ├─ NotThreeLevels ├─ BadPageToken ├─ LimitExceeded └─ BadSetting
+├─ InvalidArgument ├─ BadName ├─ NotThreeLevels ├─ BadPageToken ├─ LimitExceeded ├─ UnsupportedFormat └─ BadSetting
 ├─ Unauthenticated
 ├─ PermissionDenied
 ├─ NotFound
 │  └─ FileNotFound
 ├─ NoSuchEndpoint
-├─ Conflict        ├─ AlreadyExists ├─ NotEmpty └─ WrongState └─ ExternalStorage
-├─ Throttled
+├─ Conflict        ├─ AlreadyExists ├─ NotEmpty ├─ VersionConflict └─ WrongState └─ ExternalStorage
+├─ Throttled       └─ TooManyCommits
 └─ Unavailable     ├─ PortInUse
                    └─ NotSent
 """
@@ -51,6 +51,10 @@ class BadPageToken(InvalidArgument):
 
 class LimitExceeded(InvalidArgument):
     """A number that the deployment limits (aliases a model, tags a securable, ...) would be exceeded."""
+
+
+class UnsupportedFormat(InvalidArgument):
+    """A table that is not a Delta table, on a route for Delta tables alone. Clients read it over `/tables` instead."""
 
 
 class BadSetting(InvalidArgument):
@@ -103,6 +107,10 @@ class NotEmpty(Conflict):
     """A container still has children; delete them, or ask with force."""
 
 
+class VersionConflict(Conflict):
+    """Another commit of a Delta table has this version. Read the table again, and commit the next one."""
+
+
 class WrongState(Conflict):
     """The securable's state forbids this (a file after finalize, a finalize of a failed version, ...)."""
 
@@ -117,6 +125,10 @@ class Throttled(RegistryError):
     """Too many requests at once. Wait, then retry."""
 
     code, status = "RESOURCE_EXHAUSTED", 429
+
+
+class TooManyCommits(Throttled):
+    """A Delta table has too many commits that are not published in its log. Publish them, then commit."""
 
 
 class Unavailable(RegistryError):

@@ -95,12 +95,14 @@ def intricate(body: bytes) -> bool:
     return len(body) > SMALL_BODY_BYTES or parts > INLINE_JSON_PARTS or body.count(b",") > 4 * INLINE_JSON_PARTS
 
 
-async def read_in_turn(caller: str, body: bytes, call: Callable[..., T], *args: Any) -> T:
-    """`call(*args)`, which reads `body`; in a thread where that takes long. Raises Throttled, InvalidArgument, and what `call` raises."""
+async def read_in_turn(caller: str, body: bytes, call: Callable[..., T], *args: Any, keys_limit: int = JSON_KEYS) -> T:
+    """`call(*args)`, which reads `body`; in a thread where that takes long. `keys_limit`: fields in all its objects.
+
+    Raises Throttled, InvalidArgument, and what `call` raises."""
     if not intricate(body):
         return call(*args)
-    if (keys := body.count(b'":') + body.count(b'" :')) > JSON_KEYS:
-        raise InvalidArgument(f"The body has {keys} fields, and {JSON_KEYS} at most are read. Send it in parts.")
+    if (keys := body.count(b'":') + body.count(b'" :')) > keys_limit:
+        raise InvalidArgument(f"The body has {keys} fields, and {keys_limit} at most are read. Send it in parts.")
     _line.take(caller, 1)
     try:
         return await asyncio.get_running_loop().run_in_executor(_thread, _turns.run, call, *args)

@@ -8,7 +8,7 @@ import msgspec
 from modelkeep.domain.authorization import Actor
 from modelkeep.domain.errors import RegistryError
 from modelkeep.http.messages import Request, Response
-from modelkeep.limits import JSON_BYTES, LONG_JSON_BYTES
+from modelkeep.limits import COLUMN_JSON_KEYS, JSON_BYTES, JSON_KEYS, LONG_JSON_BYTES
 
 Renderer = Callable[[RegistryError], tuple[int, Any]]
 """(HTTP status, body) of an error in one dialect."""
@@ -57,6 +57,8 @@ class Route(msgspec.Struct, frozen=True):
     """Of an answer: what is left of it for a client that its headers say cannot take all."""
     answers: tuple[Answer, ...] = ()
     """Of a handler. A public one names its refusals, too: an Answer without a type, of the dialect's own shape."""
+    status: int = 200
+    """Of an answer. 204 has no body, and so no writer."""
     sends: str = ""
     """Content type of a handler's request body where that is no JSON; the fields are then in the query."""
 
@@ -69,6 +71,11 @@ class Route(msgspec.Struct, frozen=True):
     def body_limit(self) -> int:
         """Bytes of a JSON body."""
         return body_limit(self.fields)
+
+    @property
+    def keys_limit(self) -> int:
+        """Fields in all objects of a JSON body together."""
+        return keys_limit(self.fields)
 
 
 _LONG = frozenset(
@@ -85,9 +92,11 @@ _LONG = frozenset(
         "statement",
         "tag_value",
         "tags",
+        "updates",
         "value",
     }
 )
+_WITH_COLUMNS = frozenset({"columns", "updates"})
 _LIMITS: dict[type[msgspec.Struct], int] = {}
 
 
@@ -97,6 +106,12 @@ def body_limit(fields: type[msgspec.Struct]) -> int:
         long = any(field.encode_name.casefold() in _LONG for field in msgspec.structs.fields(fields))
         _LIMITS[fields] = LONG_JSON_BYTES if long else JSON_BYTES
     return _LIMITS[fields]
+
+
+def keys_limit(fields: type[msgspec.Struct]) -> int:
+    """Fields in all objects of a JSON body with these fields: more where one of them is a table's columns."""
+    with_columns = any(name in _WITH_COLUMNS for name in fields.__struct_encode_fields__)
+    return COLUMN_JSON_KEYS if with_columns else JSON_KEYS
 
 
 class Routed(Protocol):

@@ -19,7 +19,9 @@ from modelkeep.core.token_last_used import TokenLastUsedRecorder
 from modelkeep.domain.errors import Conflict, InvalidArgument
 from modelkeep.domain.mlmodel import ModelFile
 from modelkeep.domain.model import ArtifactFile, ModelVersion, Securable, Status
+from modelkeep.jobs import table_purge
 from modelkeep.jobs.otlp import Collector
+from modelkeep.jobs.table_purge import TablePurge
 from modelkeep.observe.disk import DiskGuard
 from modelkeep.store import (
     announced_changes,
@@ -61,6 +63,8 @@ class WorkerContext(msgspec.Struct, frozen=True):
     """Looks at the disks, where the server runs."""
     otlp: Collector | None = None
     """Where audit records are sent."""
+    tables: TablePurge | None = None
+    """Where the server runs: deletes the folders of dropped tables."""
 
 
 async def purge(at: WorkerContext, set_id: str) -> int | None:
@@ -246,6 +250,7 @@ async def reap(at: WorkerContext) -> None:
 
     Nothing here waits for the storage: what needs it is a job."""
     now = now_ms()
+    await table_purge.give_up_stagings(at.db)
     async with at.db.read() as tx:
         stale = await versions.pending_since(tx, now - at.pending_ms)
         uploads = await files.uploads_before(tx, now - _UPLOAD_MS)
@@ -266,6 +271,11 @@ async def reap(at: WorkerContext) -> None:
         await authorizations.forget(tx, now - _SIGNED_IN_MS)
 
 
+async def purge_table(at: WorkerContext, table_id: str) -> int | None:
+    """Delete the files of a dropped managed table, once nobody can write them any more."""
+    return _LOOK_MS if at.tables is None else await table_purge.purge(at.db, at.tables, table_id)
+
+
 TASKS: dict[str, Callable[[WorkerContext, str], Awaitable[int | None]]] = {
     "purge": purge,
     "hash": hash_set,
@@ -275,4 +285,5 @@ TASKS: dict[str, Callable[[WorkerContext, str], Awaitable[int | None]]] = {
     "bring": bring,
     "abort": abort,
     deletion.TASK: delete_detached,
+    deletion.PURGE_TABLE: purge_table,
 }

@@ -40,6 +40,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     from modelkeep.api.auth import authorize, session
     from modelkeep.api.databricks_uc import routes as mlflow
     from modelkeep.api.delta import credentials as delta_credentials
+    from modelkeep.api.delta import tables as delta_tables
     from modelkeep.api.docs import reference, web_ui
     from modelkeep.api.files import mlflow_artifacts, workspace_files
     from modelkeep.api.files import routes as files
@@ -89,6 +90,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *tag_policies.routes(facts.account_id),
             *delta_credentials.routes(),
             *openlineage.routes(settings.address),
+            *delta_tables.routes(),
             *oauth.routes(signing_in, codes, door.guesses, facts.account_id),
             *authorize.Consents(door, codes, facts.account_id).routes(),
             *federation.routes(facts.account_id),

@@ -5,9 +5,11 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from modelkeep.blobs.table_folders import TableFolders
 from modelkeep.domain.errors import BadSetting
 from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.jobs.otlp import Collector
+from modelkeep.jobs.table_purge import TablePurge
 from modelkeep.jobs.tasks import WorkerContext
 from modelkeep.jobs.worker import Worker
 from modelkeep.limits import THREAD_TURN_S
@@ -42,6 +44,7 @@ def background(registry: Registry) -> WorkerContext:
         audit_ms=int(settings.audit_days * 24 * 3_600_000),
         disk=DiskGuard(registry.engine.disk, written, settings.min_free_mb),
         otlp=Collector(settings.otlp_endpoint, settings.otlp_headers) if settings.otlp_endpoint else None,
+        tables=TablePurge(TableFolders(settings.s3_endpoint), registry.engine.config, registry.engine.services.folders),
     )
 
 

@@ -11,11 +11,13 @@ from modelkeep import limits
 from modelkeep.domain.kinds import RULES
 from modelkeep.domain.model import Securable
 from modelkeep.domain.names import DEFAULT_SCHEMA, missing
-from modelkeep.store import files, jobs
-from modelkeep.store.db import Tx, WriteTx, among
+from modelkeep.store import delta_tables, files, jobs
+from modelkeep.store.db import Tx, WriteTx, among, now_ms
 from modelkeep.store.securables import COLUMNS, of_row
 
 TASK = "delete_detached"
+PURGE_TABLE = "purge_table"
+"""The task that deletes the files of a managed table, once nobody can write them any more."""
 _LEAVES = ", ".join(f"'{kind}'" for kind, rules in RULES.items() if rules.depth == 3)
 _DEPENDENTS = (
     ("aliases", "model_id", "model_id, alias"),
@@ -72,6 +74,8 @@ async def remove(tx: WriteTx, dialect: str, root: str) -> bool:
         if left > 0:
             ids = ids[:left]
             await _free(tx, dialect, await _volume_sets(tx, ids))
+            for table_id in sorted(await delta_tables.drop_folders(tx, ids, now_ms())):
+                await jobs.enqueue(tx, PURGE_TABLE, table_id, delay_ms=limits.TABLE_PURGE_DELAY_MS)
             marks, params = among(ids)
             await tx.bulk(f"DELETE FROM securables WHERE id IN ({marks})", **params)
             left -= len(ids)

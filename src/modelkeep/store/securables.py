@@ -170,6 +170,8 @@ class NewSecurable(msgspec.Struct, frozen=True):
     spec: dict[str, str]
     display_name: str = ""
     """Its own name before it was folded; '' for the same"""
+    id: str = ""
+    """One that was reserved before; '' for a new one"""
 
 
 async def insert(tx: WriteTx, new: NewSecurable) -> str:
@@ -177,7 +179,7 @@ async def insert(tx: WriteTx, new: NewSecurable) -> str:
     parent, name = new.parent, new.name
     rules = RULES[name.kind]
     row = {
-        "id": new_id(),
+        "id": new.id or new_id(),
         "kind": rules.kind,
         "space": rules.space,
         "parent": parent.id,

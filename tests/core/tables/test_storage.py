@@ -17,6 +17,7 @@ from modelkeep.core.context import Ctx, ServiceCtx
 from modelkeep.core.operations.tables import storage
 from modelkeep.domain.errors import BadSetting, InvalidArgument, WrongState
 from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
+from modelkeep.limits import TABLE_PURGE_DELAY_MS
 from modelkeep.serve.parts import tables_root
 from modelkeep.settings import Settings
 from modelkeep.store import storage_paths
@@ -184,7 +185,7 @@ async def _vendings(folder: Path) -> None:
         async with w.db.read() as tx:
             assert await storage_paths.write_expiry(tx, "t1") == first.expires_at
             assert await storage.purge_not_before(tx, "t1", now_ms()) == first.expires_at
-            assert await storage.purge_not_before(tx, "t2", 5) == 5 + storage.AFTER_DROP_MS
+            assert await storage.purge_not_before(tx, "t2", 5) == 5 + TABLE_PURGE_DELAY_MS
         nothing = ServiceCtx(ctx.actor, ctx.now, ctx.config, msgspec.structs.replace(services, folders=None))
         with pytest.raises(WrongState, match="knows no STS"):
             await storage.vend(nothing, w.db, read)

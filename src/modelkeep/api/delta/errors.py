@@ -11,10 +11,13 @@ _TYPES: tuple[tuple[type[RegistryError], str], ...] = (
     (errors.NotFound, "NotFoundException"),
     (errors.NoSuchEndpoint, "NotImplementedException"),
     (errors.AlreadyExists, "AlreadyExistsException"),
+    (errors.VersionConflict, "CommitVersionConflictException"),
     (errors.Conflict, "UpdateRequirementConflictException"),
+    (errors.UnsupportedFormat, "UnsupportedTableFormatException"),
     (errors.InvalidArgument, "InvalidParameterValueException"),
     (errors.Unauthenticated, "NotAuthorizedException"),
     (errors.PermissionDenied, "PermissionDeniedException"),
+    (errors.TooManyCommits, "ResourceExhaustedException"),
     (errors.Throttled, "TooManyRequestsException"),
 )
 _MISSING = {
@@ -35,8 +38,9 @@ class DeltaError(TypedDict):
 
 
 def delta(error: RegistryError) -> tuple[int, DeltaError]:
-    """`code` repeats the HTTP status."""
+    """`code` repeats the HTTP status. A missing route is no 404: Delta takes any 404 for "no such table", and goes on without it."""
     word = next((word for kind, word in _TYPES if isinstance(error, kind)), "InternalServerErrorException")
     if isinstance(error, errors.NotFound) and error.kind in _MISSING:
         word = _MISSING[Kind(error.kind)]
-    return error.status, {"error": {"message": harmless(error.message), "type": word, "code": error.status}}
+    status = 501 if isinstance(error, errors.NoSuchEndpoint) else error.status
+    return status, {"error": {"message": harmless(error.message), "type": word, "code": status}}

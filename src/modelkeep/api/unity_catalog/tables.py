@@ -10,10 +10,12 @@ from modelkeep.api.unity_catalog import answers, objects
 from modelkeep.core.operations.catalog import objects as core
 from modelkeep.core.operations.catalog import tables
 from modelkeep.core.operations.models.models import Browsed
+from modelkeep.core.operations.tables import delta_tables
+from modelkeep.core.operations.tables.delta_tables import LoadedTable
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Page, Securable
 from modelkeep.domain.names import METASTORE, parse_full_name
-from modelkeep.http.routing import Route
+from modelkeep.http.routing import CoreRequests, Route
 
 TABLES = "/api/2.1/unity-catalog/tables"
 SUMMARIES = "/api/2.1/unity-catalog/table-summaries"
@@ -54,6 +56,8 @@ class UpdateTable(msgspec.Struct, frozen=True):
     full_name: str
     owner: str | None = None
     comment: str | None = None
+    columns: tuple[tables.Column, ...] | None = None
+    properties: dict[str, str] | None = None
 
 
 class ListSummaries(msgspec.Struct, frozen=True):
@@ -64,15 +68,30 @@ class ListSummaries(msgspec.Struct, frozen=True):
     page_token: str = ""
 
 
-def _create(f: UnityCatalogCreateTable) -> tables.CreateTable:
+def _create(f: UnityCatalogCreateTable) -> CoreRequests:
+    """A managed table is made of a staging, as older Delta clients make it."""
     name = METASTORE.child(f.catalog_name).child(f.schema_name).child(f.name, Kind.TABLE)
     objects.agreed(name, full_name=f.full_name)
+    if f.table_type == "MANAGED" and f.storage_location and f.data_source_format == "DELTA":
+        return delta_tables.CreateStagedTable(
+            name=name,
+            location=f.storage_location,
+            columns=f.columns,
+            properties=f.properties,
+            comment=f.comment,
+        )
     definition = tables.Definition(f.table_type, f.data_source_format, f.storage_location, f.columns, f.properties)
     return tables.CreateTable(name, definition, f.comment)
 
 
 def _update(f: UpdateTable) -> Sequence[msgspec.Struct]:
-    return objects.changes(parse_full_name(f.full_name, Kind.TABLE), f.comment, None, f.owner, "comment or owner")
+    name = parse_full_name(f.full_name, Kind.TABLE)
+    if f.columns is None and f.properties is None:
+        return objects.changes(name, f.comment, None, f.owner, "comment, owner, columns or properties")
+    change = tables.ChangeTable(name, f.columns, f.properties)
+    if f.comment is None and f.owner is None:
+        return (change,)
+    return (change, *objects.changes(name, f.comment, None, f.owner, "comment or owner"))
 
 
 def _mlflow(f: GetTableOfMlflow) -> core.GetObject:
@@ -117,7 +136,9 @@ def routes(metastore_id: str) -> list[Route]:
             "columns": definition.columns,
         }
 
-    def whole_or_brief(result: Securable | Browsed[Securable], _: Any) -> answers.TableInfo:
+    def whole_or_brief(result: Securable | Browsed[Securable] | LoadedTable, _: Any) -> answers.TableInfo:
+        if isinstance(result, LoadedTable):
+            return info(result.securable)
         return objects.visible_info(result, info, brief)
 
     def page(result: Page[Securable | Browsed[Securable]], f: ListTables) -> answers.TablePage:

@@ -13,7 +13,7 @@ from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.locations import check_outside
 from modelkeep.domain.model import Page, Securable
-from modelkeep.domain.names import FullName, check_comment, check_in_urls
+from modelkeep.domain.names import FullName, check_comment, check_in_urls, missing
 from modelkeep.domain.paging import page_size
 from modelkeep.domain.patterns import pattern
 from modelkeep.store import securable_lists, securables
@@ -78,6 +78,14 @@ class CreateTable(msgspec.Struct, frozen=True):
     comment: str = ""
 
 
+class ChangeTable(msgspec.Struct, frozen=True):
+    """What an external table says of itself. None leaves a field as it is."""
+
+    name: FullName
+    columns: tuple[Column, ...] | None = None
+    properties: dict[str, str] | None = None
+
+
 class TableExists(msgspec.Struct, frozen=True):
     """Is there a table of this name that the caller may read?"""
 
@@ -123,6 +131,27 @@ async def create_table(ctx: WriteCtx, req: CreateTable, schema: Securable) -> Se
     )
     await placement.keep(ctx, id, Kind.TABLE, folder)
     ctx.touch(req.name.kind, id, str(req.name))
+    return await models.fetch(ctx, req.name)
+
+
+async def change_table(ctx: WriteCtx, req: ChangeTable, table: Securable) -> Securable:
+    """The columns of a managed table follow from its commits. Raises InvalidArgument."""
+    await securables.lock(ctx.tx, table)
+    current = await securables.by_name(ctx.tx, req.name)
+    if current is None:
+        raise missing(str(req.name), Kind.TABLE)
+    old = definition(current)
+    if old.table_type != "EXTERNAL":
+        raise InvalidArgument(f"'{req.name}' is a managed table. Its columns and properties change with its commits.")
+    new = msgspec.structs.replace(
+        old,
+        columns=old.columns if req.columns is None else req.columns,
+        properties=old.properties if req.properties is None else req.properties,
+    )
+    ctx.changed("columns", len(old.columns), len(new.columns))
+    ctx.changed("properties", sorted(old.properties)[:20], sorted(new.properties)[:20])
+    spec = msgspec.json.encode({**current.spec, "definition": msgspec.json.encode(new).decode()}).decode()
+    await securables.update(ctx.tx, current, ctx.actor.name, max(ctx.now, current.updated_at + 1), spec=spec)
     return await models.fetch(ctx, req.name)
 
 

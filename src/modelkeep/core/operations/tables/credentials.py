@@ -21,10 +21,11 @@ from modelkeep.domain.model import Securable
 from modelkeep.domain.names import FullName
 from modelkeep.domain.privileges import Privilege
 from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
-from modelkeep.store import securables, storage_paths
+from modelkeep.store import delta_tables, securables, storage_paths
 from modelkeep.store.db import Database
 from modelkeep.store.storage_paths import StoragePath
 
+CREATE_TABLE = holds(Privilege.CREATE_TABLE)
 SELECT, MODIFY = holds(Privilege.SELECT), holds(Privilege.MODIFY)
 READ_VOLUME, WRITE_VOLUME = holds(Privilege.READ_VOLUME), holds(Privilege.WRITE_VOLUME)
 EXTERNAL_USE = Requirement(any_of=(Privilege.EXTERNAL_USE_SCHEMA,), owner=False)
@@ -98,6 +99,11 @@ async def write_table_credentials(
 
 
 async def table_credentials_by_id(ctx: ReadCtx, req: TableCredentialsById) -> FolderGrant:
+    """Older clients send the id of a staging here, too."""
+    if await securables.name_of(ctx.tx, req.id) is None:
+        staged = await staging_grant(ctx, req.id, write=req.write)
+        if staged is not None:
+            return staged
     name, table = await _by_id(ctx, req)
     return await table_grant(ctx, name, table, write=req.write)
 
@@ -170,6 +176,28 @@ async def check_external_use(ctx: ReadCtx, name: FullName) -> None:
         chain = ctx.chains[name.chain_key]
         await ctx.reach(Target("name", EXTERNAL_USE, parent=True), name)
         ctx.chains[name.chain_key] = chain
+
+
+async def staging_grant(ctx: ReadCtx, id: str, *, write: bool) -> FolderGrant | None:
+    """For the creator of a staging; None for anybody else, and for an unknown id."""
+    folder = await delta_tables.folder(ctx.tx, id)
+    if folder is None or folder.owner_id != ctx.actor.id or folder.state == "dropped":
+        return None
+    if folder.state == "live":
+        name = await securables.name_of(ctx.tx, id)
+        if name is None:
+            return None
+        for on in WRITE_TABLE:
+            await ctx.reach(on, name)
+    else:
+        schema = await securables.name_of(ctx.tx, folder.schema_id)
+        if schema is None:
+            return None
+        name = schema.child(folder.name, Kind.TABLE)
+        await ctx.reach(Target("name", CREATE_TABLE, parent=True, writes=True), name)
+    await check_external_use(ctx, name)
+    ctx.touch(Kind.TABLE, id, str(name))
+    return await storage.folder_grant(ctx, id, folder.location, write=write)
 
 
 async def _by_id(ctx: ReadCtx, req: CredentialsById) -> tuple[FullName, Securable]:

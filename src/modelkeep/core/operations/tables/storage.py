@@ -19,12 +19,9 @@ from modelkeep.domain.kinds import Kind
 from modelkeep.domain.locations import check_outside
 from modelkeep.domain.model import Securable
 from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
+from modelkeep.limits import TABLE_PURGE_DELAY_MS
 from modelkeep.store import securables, storage_paths
 from modelkeep.store.db import Database, Tx
-
-AFTER_DROP_MS = 2 * 60_000
-"""A folder is purged at the earliest so long after its row has gone: a request that was authorized before the drop has its
-credentials, and the record of their expiry, by then (`limits.STORE_METADATA_S` is the deadline of the STS)."""
 
 
 class FolderGrant(msgspec.Struct, frozen=True):
@@ -87,6 +84,11 @@ async def folder_grant(ctx: ReadCtx, storage_id: str, location: str, *, write: b
         root, storage_id
     ):  # not a table that was registered here before it was a root
         return FolderGrant(storage_id, url, write, _role(url, StorageRole(ctx.config.storage_role, "", ROLE_SETTING)))
+    return await location_grant(ctx, storage_id, url, await location_of_folder(ctx, storage_id, url), write=write)
+
+
+async def location_of_folder(ctx: ReadCtx, storage_id: str, url: StorageUrl) -> str:
+    """The id of the external location that the table, staging or volume was created under; '' is none."""
     paths = await storage_paths.above(ctx.tx, url)
     own = [
         path
@@ -94,7 +96,7 @@ async def folder_grant(ctx: ReadCtx, storage_id: str, location: str, *, write: b
         if (path.securable_id == storage_id or path.kind in (Kind.CATALOG, Kind.SCHEMA))
         and url.inside(parse_storage_url(path.path))
     ]
-    return await location_grant(ctx, storage_id, url, own[0].location_id if own else "", write=write)
+    return own[0].location_id if own else ""
 
 
 async def location_grant(
@@ -159,4 +161,4 @@ async def vend(ctx: ServiceCtx, db: Database, grant: FolderGrant) -> VendedStora
 
 async def purge_not_before(tx: Tx, storage_id: str, dropped_at: int) -> int:
     """The earliest moment (epoch ms) at which a dropped table's folder may be deleted. A purge asks again when it runs."""
-    return max(await storage_paths.write_expiry(tx, storage_id), dropped_at + AFTER_DROP_MS)
+    return max(await storage_paths.write_expiry(tx, storage_id), dropped_at + TABLE_PURGE_DELAY_MS)
