@@ -59,6 +59,8 @@ class Route(msgspec.Struct, frozen=True):
     """Of a handler. A public one names its refusals, too: an Answer without a type, of the dialect's own shape."""
     status: int = 200
     """Of an answer. 204 has no body, and so no writer."""
+    with_columns: bool = False
+    """The body may have all columns of a table."""
     sends: str = ""
     """Content type of a handler's request body where that is no JSON; the fields are then in the query."""
 
@@ -75,7 +77,7 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def keys_limit(self) -> int:
         """Fields in all objects of a JSON body together."""
-        return keys_limit(self.fields)
+        return COLUMN_JSON_KEYS if self.with_columns else JSON_KEYS
 
 
 _LONG = frozenset(
@@ -96,7 +98,6 @@ _LONG = frozenset(
         "value",
     }
 )
-_WITH_COLUMNS = frozenset({"columns", "updates"})
 _LIMITS: dict[type[msgspec.Struct], int] = {}
 
 
@@ -106,12 +107,6 @@ def body_limit(fields: type[msgspec.Struct]) -> int:
         long = any(field.encode_name.casefold() in _LONG for field in msgspec.structs.fields(fields))
         _LIMITS[fields] = LONG_JSON_BYTES if long else JSON_BYTES
     return _LIMITS[fields]
-
-
-def keys_limit(fields: type[msgspec.Struct]) -> int:
-    """Fields in all objects of a JSON body with these fields: more where one of them is a table's columns."""
-    with_columns = any(name in _WITH_COLUMNS for name in fields.__struct_encode_fields__)
-    return COLUMN_JSON_KEYS if with_columns else JSON_KEYS
 
 
 class Routed(Protocol):

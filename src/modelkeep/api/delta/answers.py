@@ -40,8 +40,8 @@ TableMetadata = TypedDict(
         "last-commit-timestamp-ms": NotRequired[int],
     },
 )
-CommitInfo = TypedDict(
-    "CommitInfo",
+CommitEntry = TypedDict(
+    "CommitEntry",
     {
         "version": int,
         "timestamp": int,
@@ -52,7 +52,7 @@ CommitInfo = TypedDict(
 )
 LoadTableResponse = TypedDict(
     "LoadTableResponse",
-    {"metadata": TableMetadata, "commits": list[CommitInfo], "latest-table-version": NotRequired[int]},
+    {"metadata": TableMetadata, "commits": list[CommitEntry], "latest-table-version": NotRequired[int]},
 )
 RequiredProtocol = TypedDict(
     "RequiredProtocol",
@@ -116,7 +116,7 @@ def load_table(table: LoadedTable, _: Any) -> LoadTableResponse:
     return answer
 
 
-def commit(entry: DeltaCommit) -> CommitInfo:
+def commit(entry: DeltaCommit) -> CommitEntry:
     return {
         "version": entry.version,
         "timestamp": entry.timestamp,

@@ -21,7 +21,7 @@ from modelkeep.domain.errors import InvalidArgument, NoSuchEndpoint
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.names import METASTORE, FullName
 from modelkeep.http.messages import Request, Response
-from modelkeep.http.routing import CoreRequests, Route
+from modelkeep.http.routing import Answer, CoreRequests, Route
 from modelkeep.store.delta_tables import DeltaCommit
 
 SCHEMA = f"{PREFIX}/catalogs/{{catalog}}/schemas/{{schema}}"
@@ -188,8 +188,8 @@ def _known() -> list[Route]:
             lambda f: delta_tables.StagingCredentials(f.table_id),
             credentials_response,
         ),
-        Route("POST", f"{SCHEMA}/tables", shapes.NewTable, _create, answers.load_table),
-        Route("POST", TABLE, shapes.DeltaUpdateTable, _update, answers.load_table),
+        Route("POST", f"{SCHEMA}/tables", shapes.NewTable, _create, answers.load_table, with_columns=True),
+        Route("POST", TABLE, shapes.DeltaUpdateTable, _update, answers.load_table, with_columns=True),
         Route("DELETE", TABLE, shapes.DeltaTable, lambda f: objects.DeleteObject(_named(f)), status=204),
         Route("POST", f"{TABLE}/rename", shapes.RenameTable, _rename, status=204),
         Route("POST", f"{TABLE}/metrics", shapes.DeltaReportMetrics, _metrics, status=204),
@@ -206,4 +206,7 @@ _ENDPOINTS = (
 def routes() -> list[Route]:
     known = [msgspec.structs.replace(route, render=delta) for route in _known()]
     rest = f"{PREFIX}/{{rest*}}"
-    return [*known, *(Route(method, rest, handler=_unknown, render=delta) for method in _METHODS)]
+    return [
+        *known,
+        *(Route(method, rest, handler=_unknown, render=delta, answers=(Answer(501),)) for method in _METHODS),
+    ]

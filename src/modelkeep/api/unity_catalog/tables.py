@@ -153,7 +153,7 @@ def routes(metastore_id: str) -> list[Route]:
 
     path = f"{TABLES}/{{full_name}}"
     return [
-        Route("POST", TABLES, UnityCatalogCreateTable, _create, whole_or_brief),
+        Route("POST", TABLES, UnityCatalogCreateTable, _create, whole_or_brief, with_columns=True),
         Route("GET", TABLES, ListTables, lambda f: objects.in_schema(f, Kind.TABLE), page),
         Route(
             "GET",
@@ -162,7 +162,7 @@ def routes(metastore_id: str) -> list[Route]:
             lambda f: objects.get_object(f.full_name, Kind.TABLE, browse=f.include_browse),
             whole_or_brief,
         ),
-        Route("PATCH", path, UpdateTable, _update, whole_or_brief),
+        Route("PATCH", path, UpdateTable, _update, whole_or_brief, with_columns=True),
         Route("DELETE", path, GetTable, lambda f: core.DeleteObject(parse_full_name(f.full_name, Kind.TABLE))),
         Route(
             "GET",

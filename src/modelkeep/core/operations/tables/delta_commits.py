@@ -142,7 +142,9 @@ async def commit_table(ctx: WriteCtx, req: CommitTable, table: Securable) -> Loa
 
 
 async def commit_table_by_id(ctx: WriteCtx, req: CommitTableById) -> LoadedTable:
-    """As `commit_table`. An unknown id and one that the caller may not know of get one answer."""
+    """As `commit_table`. An unknown id and one that the caller may not know of get one answer.
+
+    Raises InvalidArgument."""
     name, table = await _reach(ctx, req.table_id, MODIFY[0])
     if req.location.rstrip("/") != tables.definition(table).storage_location.rstrip("/"):
         raise InvalidArgument(f"table_uri {req.location[:300]!r} is not the location of the table.")
