@@ -390,10 +390,10 @@ class CountingTx:
         self._sent.append((sql, params))
         return await self._tx.scan(sql, **params)
 
-    def recall(self, key: Hashable) -> None:
+    def cache_get(self, key: Hashable) -> None:
         """Nothing is known beforehand: what a statement costs is counted."""
 
-    def keep(self, key: Hashable, value: Any) -> None:
+    def cache_put(self, key: Hashable, value: Any) -> None:
         pass
 
     async def run(self, sql: str, /, **params: Any) -> int:

@@ -203,7 +203,7 @@ INLINE_ROWS = 50
 # --- who calls, and how often ----------------------------------------------------------------------------------------
 
 GUESSERS_KNOWN = 10_000
-"""Addresses, by door and kind of credential, whose failures of this minute are kept."""
+"""Addresses, by place and kind of credential, whose failures of this minute are kept."""
 THROTTLED_PAUSE_S = 0.25
 """How long the answer 429, or 503 for a part that is away, waits: a client that repeats at once cannot keep the server busy."""
 RATE_BUCKETS = 20_000

@@ -12,7 +12,7 @@ from api.serving import UC, Site, site
 
 from modelkeep.api.databricks_uc import routes as b
 from modelkeep.api.mlflow import routes as plain
-from modelkeep.api.model_shapes import Reach
+from modelkeep.api.model_shapes import FileAccess
 from modelkeep.api.unity_catalog.user_agents import DATABRICKS, OSS
 from modelkeep.api.unity_catalog.user_agents import routes as native
 from modelkeep.domain.names import DEFAULT_HOME
@@ -25,8 +25,8 @@ __all__ = ["site"]
 ROUTERS = {
     "mlflow": Router(plain.routes(DEFAULT_HOME)),
     "databricks-uc": Router(b.routes(files_api=False)),
-    "native": Router(native("metastore", DATABRICKS, Reach())),
-    "open-source": Router(native("metastore", OSS, Reach("credentials"))),
+    "native": Router(native("metastore", DATABRICKS, FileAccess())),
+    "open-source": Router(native("metastore", OSS, FileAccess("credentials"))),
 }
 RM, MV, MODEL = f"{b.PREFIX}/registered-models", f"{b.PREFIX}/model-versions", f"{UC}/models/Prod.ml.iris"
 NAME = "Prod.ml.iris"

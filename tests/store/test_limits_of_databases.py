@@ -99,16 +99,16 @@ async def test_what_a_reader_keeps(lite: World, limit: str, readers: int, monkey
             await stack.enter_async_context(lite.db.read())
         tx = await stack.enter_async_context(lite.db.read())
         for key in range(5):
-            tx.keep(("key", key), key + 1)
-        assert [tx.recall(("key", key)) for key in range(5)] == [1, 2, 3, None, None]
+            tx.cache_put(("key", key), key + 1)
+        assert [tx.cache_get(("key", key)) for key in range(5)] == [1, 2, 3, None, None]
 
 
 async def test_what_was_read_with_much_is_not_kept(lite: World) -> None:
     for length, result in ((limits.KEPT_CHARS, "value"), (limits.KEPT_CHARS + 1, None)):
         async with lite.db.read() as tx:
             await tx.one("SELECT :text", text="x" * length)
-            tx.keep(("of", length), "value")
-            assert tx.recall(("of", length)) == result
+            tx.cache_put(("of", length), "value")
+            assert tx.cache_get(("of", length)) == result
 
 
 # --- pages and searches ----------------------------------------------------------------------------------------------

@@ -47,8 +47,8 @@ async def test_a_commit_of_another_process_is_seen_at_once(tmp_path: Path) -> No
             for _ in range(2):
                 async with db.read() as tx:
                     assert await tx.one("SELECT x FROM t") == (expected,)
-                    assert tx.recall("k") in (None, expected)
-                    tx.keep("k", expected)
+                    assert tx.cache_get("k") in (None, expected)
+                    tx.cache_put("k", expected)
                 async with db.single() as tx:
                     assert await tx.one("SELECT x FROM t") == (expected,)
             await anyio.run_process([sys.executable, "-c", other, str(path)])

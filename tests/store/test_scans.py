@@ -255,10 +255,10 @@ class WatchedTx(CountingTx):
         self._watched.scanned = True
         return await super().scan(sql, **params)
 
-    def recall(self, key: Any) -> None:
+    def cache_get(self, key: Any) -> None:
         """Nothing: each operation reads."""
 
-    def keep(self, key: Any, value: Any) -> None:
+    def cache_put(self, key: Any, value: Any) -> None:
         pass
 
 

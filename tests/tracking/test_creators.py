@@ -51,7 +51,7 @@ def orphan(site: Site, experiment: str, name: str, *, creator: str = "", age_ms:
         rows.execute("DELETE FROM experiment_permissions WHERE experiment_id = ?", (experiment,))
         rows.execute("DELETE FROM experiment_creators WHERE name = ?", (name,))
         if creator:
-            with sqlite3.connect(site.desk.child.log_file.parent / "tracking.db") as child:
+            with sqlite3.connect(site.proxy.child.log_file.parent / "tracking.db") as child:
                 (created,) = child.execute(
                     "SELECT creation_time FROM experiments WHERE experiment_id = ?", (experiment,)
                 ).fetchone()
@@ -74,7 +74,7 @@ def test_a_tag_gives_nobody_an_experiment(site: Site) -> None:
             tag = {"experiment_id": experiment, "key": "modelkeep.creator", "value": bob}
             answer = http.post(f"{V2}/experiments/{path}", json=tag)
             assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
-    with sqlite3.connect(site.desk.child.log_file.parent / "tracking.db") as child:  # as an older version let it in
+    with sqlite3.connect(site.proxy.child.log_file.parent / "tracking.db") as child:  # as an older version let it in
         child.execute(
             "INSERT INTO experiment_tags (key, value, experiment_id) VALUES ('modelkeep.creator', ?, ?)",
             (bob, experiment),
@@ -157,10 +157,10 @@ def test_of_two_creators_at_once_one_owns_it(where: str, request: pytest.Fixture
 def test_hidden_and_missing_names_take_the_same_path(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     name = uuid.uuid4().hex
     create(site, ALICE, name)
-    desk = site.desk
+    proxy = site.proxy
     counting = Counting(site.registry.db)
     calls: list[Any] = []
-    send, record = desk.child.request, desk.auditor.record
+    send, record = proxy.child.request, proxy.auditor.record
 
     async def request(*args: Any, **named: Any) -> ChildAnswer:
         calls.append(("child", args[0], args[1]))
@@ -170,10 +170,10 @@ def test_hidden_and_missing_names_take_the_same_path(site: Site, monkeypatch: py
         calls.append(("audit", args[1].event, args[1].outcome))
         await record(*args, **named)
 
-    monkeypatch.setattr(desk.child, "request", request)
-    monkeypatch.setattr(desk.auditor, "record", recorded)
-    monkeypatch.setattr(desk, "db", counting)
-    monkeypatch.setattr(desk.access, "_db", counting)
+    monkeypatch.setattr(proxy.child, "request", request)
+    monkeypatch.setattr(proxy.auditor, "record", recorded)
+    monkeypatch.setattr(proxy, "db", counting)
+    monkeypatch.setattr(proxy.access, "_db", counting)
     paths: list[Any] = []
     for ids in (name, uuid.uuid4().hex):
         calls.clear()
@@ -187,7 +187,7 @@ def test_hidden_and_missing_names_take_the_same_path(site: Site, monkeypatch: py
 def test_levels_are_one_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = [create(site, CAROL, uuid.uuid4().hex) for _ in range(3)]
     counting = Counting(site.registry.db)
-    monkeypatch.setattr(site.desk.access, "_db", counting)
+    monkeypatch.setattr(site.proxy.access, "_db", counting)
     with site.client(CAROL) as http:
         for others in (0, 10, 490, 2000):
             counting.sent.clear()

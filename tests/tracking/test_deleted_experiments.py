@@ -183,7 +183,7 @@ def test_a_stop_between_the_new_name_and_the_deletion(site: Site) -> None:
 
 def _stop(site: Site, experiment: str, name: str) -> None:
     """What the tracking server has been sent when the process dies before the deletion itself."""
-    listener = site.desk.child._listener  # pyright: ignore[reportPrivateUsage]
+    listener = site.proxy.child._listener  # pyright: ignore[reportPrivateUsage]
     assert listener is not None
     with httpx.Client(
         transport=httpx.HTTPTransport(uds=str(listener.getsockname())), base_url="http://localhost", timeout=90

@@ -213,10 +213,10 @@ def test_a_steered_tracking_server_deletes_no_files(
 
 
 def test_what_the_running_process_has(site: Site) -> None:
-    pid = site.desk.child.pid
+    pid = site.proxy.child.pid
     assert pid is not None
     environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    own = str(site.desk.child.log_file.parent)
+    own = str(site.proxy.child.log_file.parent)
     assert f"HOME={own}/tmp".encode() in environment and f"TMPDIR={own}/tmp".encode() in environment
     names = {entry.partition(b"=")[0].decode() for entry in environment if entry}
     assert not {name for name in names if name.lower().endswith("_proxy") or name.startswith(("AWS", "MODELKEEP"))}
@@ -228,5 +228,5 @@ def test_what_the_running_process_has(site: Site) -> None:
     data = str(site.settings.data.resolve())
     opened = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink()]
     assert not [path for path in opened if path.startswith(data) and not path.startswith(own)]
-    if sys.platform == "linux" and "no Landlock" not in site.desk.child.log_file.read_text():
+    if sys.platform == "linux" and "no Landlock" not in site.proxy.child.log_file.read_text():
         assert status["NoNewPrivs"] == "1"

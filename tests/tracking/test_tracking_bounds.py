@@ -50,13 +50,13 @@ def refused(answer: httpx.Response, *words: str) -> None:
 def calls(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Which calls reach the child."""
     sent: list[str] = []
-    send = site.desk.child.request
+    send = site.proxy.child.request
 
     async def request(method: str, path: str, *rest: Any, **named: Any) -> ChildAnswer:
         sent.append(f"{method} {path}")
         return await send(method, path, *rest, **named)
 
-    monkeypatch.setattr(site.desk.child, "request", request)
+    monkeypatch.setattr(site.proxy.child, "request", request)
     yield sent
 
 
@@ -229,7 +229,7 @@ def test_a_caller_with_too_many_calls_is_told_to_wait_and_others_are_served(
 ) -> None:
     workspace: Any = site.registry.engine.services.tracking._open["1234567890"][0]  # pyright: ignore
     started, go = threading.Event(), threading.Event()
-    send = site.desk.child.request
+    send = site.proxy.child.request
 
     async def request(method: str, path: str, *rest: Any, **named: Any) -> ChildAnswer:
         if "slow" in str(rest):
@@ -237,7 +237,7 @@ def test_a_caller_with_too_many_calls_is_told_to_wait_and_others_are_served(
             await asyncio.to_thread(go.wait)
         return await send(method, path, *rest, **named)
 
-    monkeypatch.setattr(site.desk.child, "request", request)
+    monkeypatch.setattr(site.proxy.child, "request", request)
     monkeypatch.setattr(workspace, "_turns", CallTurns(1, 0))
 
     def hold() -> None:
@@ -329,7 +329,7 @@ def test_a_call_ends_at_its_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_frozen_tracking_server_answers_503_and_stops_nothing_else(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pid = site.desk.child.pid
+    pid = site.proxy.child.pid
     assert pid is not None
     with site.client(ALICE) as http:
         assert http.get(f"{V2}/experiments/get", params={"experiment_id": "0"}).status_code in (200, 404)

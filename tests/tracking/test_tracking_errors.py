@@ -63,7 +63,7 @@ def test_a_database_that_cannot_be_written_is_unavailable(site: Site) -> None:
     """A lock on the child's database for longer than it waits."""
     import sqlite3
 
-    folder = site.desk.child.log_file.parent
+    folder = site.proxy.child.log_file.parent
     with site.client(ALICE) as http:
         experiment_id = http.post("/api/2.0/mlflow/experiments/create", json={"name": "busy"}).json()["experiment_id"]
         with sqlite3.connect(folder / "tracking.db", isolation_level=None) as rows:

@@ -327,7 +327,7 @@ def test_a_version_that_may_be_executed_shows_its_logged_model(world: World, mon
     async def resolver(actor: Actor, model_id: str) -> KnownModel | None:
         return known if (actor.name, model_id) == (BOB, world.model) else None
 
-    monkeypatch.setattr(world.site.desk, "resolver", resolver)
+    monkeypatch.setattr(world.site.proxy, "resolver", resolver)
     with world.site.client(BOB) as http:
         model = http.get(f"{V2}/logged-models/{world.model}").json()["model"]
         assert (model["info"]["model_id"], model["info"]["status"]) == (world.model, "LOGGED_MODEL_READY")

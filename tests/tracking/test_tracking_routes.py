@@ -106,7 +106,7 @@ def test_refusals_have_reasons_and_still_refuse_something() -> None:
 def test_everything_that_writes_has_a_rule() -> None:
     for route in (*ROUTES, *OWN_ROUTES):
         if route.method != "GET" and not route.checks:
-            assert route.act in FILTERED | {"ui_telemetry", "set_permission"}, route.path
+            assert route.handler in FILTERED | {"ui_telemetry", "set_permission"}, route.path
 
 
 def messages() -> dict[tuple[str, str], Any]:
@@ -133,7 +133,7 @@ def fields(message: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_every_id_in_a_message_is_checked(route: TrackingRoute) -> None:
     message = messages().get((route.method, route.path))
-    if message is None or route.act in FILTERED:
+    if message is None or route.handler in FILTERED:
         return
     short = route.path.split("/mlflow/")[1]
     checked = {check.field.replace("[]", "") for check in route.checks} | set(HARMLESS.get(short, {}))
@@ -141,9 +141,9 @@ def test_every_id_in_a_message_is_checked(route: TrackingRoute) -> None:
     ids = {name for name, _ in fields(message) if looks.search(name.rpartition(".")[2])}
     ids -= {"run_uuid"}  # read as run_id
     ids -= {name for name in ids if name.startswith("assessment.") or name.endswith("assessment_id")}  # of that trace
-    if route.act in ("list_artifacts", "list_logged_model_artifacts"):
+    if route.handler in ("list_artifacts", "list_logged_model_artifacts"):
         ids -= {"path", "artifact_directory_path"}
-    if short.startswith("traces") and route.method == "POST" and route.act == "start_trace_v2":
+    if short.startswith("traces") and route.method == "POST" and route.handler == "start_trace_v2":
         ids -= {"request_metadata"}
     assert ids <= checked, route
 

@@ -52,9 +52,9 @@ class Site:
                 await tokens.insert(tx, tokens.TokenRow(user.id, hash_token(token), "", "test", 1, None))
 
     @property
-    def desk(self) -> TrackingProxy:
+    def proxy(self) -> TrackingProxy:
         """The workspace's inside."""
-        return self.registry.engine.services.tracking._open[WORKSPACE_ID][0]._desk  # pyright: ignore
+        return self.registry.engine.services.tracking._open[WORKSPACE_ID][0]._proxy  # pyright: ignore
 
     @property
     def database(self) -> Path:

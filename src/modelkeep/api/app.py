@@ -51,15 +51,15 @@ class App:
     def __init__(
         self,
         engine: Engine,
-        door: Authenticator,
+        authenticator: Authenticator,
         routes: Sequence[Route],
-        sites: WorkspaceResolver,
+        resolver: WorkspaceResolver,
         tracking: TrackingHandler | None = None,
     ) -> None:
         """`tracking` handles the paths that no route names; it answers None to paths that are not its own."""
         self._engine = engine
-        self._door = door
-        self._sites = sites
+        self._authenticator = authenticator
+        self._resolver = resolver
         self._tracking = tracking
         self.router = Router(routes)
         self._readings: dict[tuple[str, str, bytes], tuple[Any, CoreRequests]] = {}
@@ -80,19 +80,19 @@ class App:
         render: Renderer = databricks
         health, unavailable = request.path in _HEALTH, False
         try:
-            request.site = self._sites.default if health else await self._sites.find(request.header(b"host"))
+            request.site = self._resolver.default if health else await self._resolver.find(request.header(b"host"))
             match = self._find(request)
             if match is not None:
                 route, path = match
                 name, render = route.path, route.render or databricks
                 request.check_path()
                 if not route.public:
-                    actor = await self._door.authenticate(request)
+                    actor = await self._authenticator.authenticate(request)
                     request.caller = actor.id
                 elif (
                     not health and "{token}" not in route.path
                 ):  # a signed URL was vended to a caller who had signed in
-                    self._door.admit(request)
+                    self._authenticator.admit(request)
                 response = await self._answer(route, request, actor, path)
             else:
                 name = "tracking"
@@ -146,7 +146,7 @@ class App:
     async def _track(self, request: Request) -> tuple[Actor, Response]:
         """What the workspace answers. Raises NoSuchEndpoint for what is nobody's."""
         if self._tracking is not None and request.path.startswith(_TRACKED) and request.method != "OPTIONS":
-            actor = await self._door.authenticate(request)
+            actor = await self._authenticator.authenticate(request)
             request.caller = actor.id
             response = await self._tracking.handle(request, actor)
             if response is not None:

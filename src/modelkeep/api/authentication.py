@@ -7,8 +7,7 @@ the user name. No answer of the API asks for Basic, so no browser opens its dial
 import base64
 import binascii
 
-from modelkeep.api.failed_logins import Authenticator as Where
-from modelkeep.api.failed_logins import FailedLoginLimiter
+from modelkeep.api.failed_logins import CredentialPlace, FailedLoginLimiter
 from modelkeep.core.auditor import Act, Auditor
 from modelkeep.core.operations.identity.principals import hash_token
 from modelkeep.core.token_last_used import TokenLastUsedRecorder
@@ -37,7 +36,7 @@ class Authenticator:
         self,
         db: Database,
         uses: TokenLastUsedRecorder,
-        guesses: FailedLoginLimiter,
+        failed_logins: FailedLoginLimiter,
         auditor: Auditor,
         rates: RateLimiter | None = None,
         anonymous: RateLimiter | None = None,
@@ -45,7 +44,7 @@ class Authenticator:
         """`rates`: of principals; `anonymous`: of addresses, on routes without sign-in."""
         self._db = db
         self._uses = uses
-        self.guesses = guesses
+        self.failed_logins = failed_logins
         self._auditor = auditor
         self._rates = rates or RateLimiter(0, 1)
         self._anonymous = anonymous or RateLimiter(0, 1)
@@ -64,7 +63,9 @@ class Authenticator:
         self._rates.take(actor.id)
         return actor
 
-    async def actor(self, secret: str, request: Request, *, session: bool = False, door: Where = "token") -> Actor:
+    async def actor(
+        self, secret: str, request: Request, *, session: bool = False, place: CredentialPlace = "token"
+    ) -> Actor:
         """The token's bearer, or the one whose session it is, in the request's workspace. Raises Unauthenticated,
         TooManyFailures, NotAssigned."""
         hashed, now, source = hash_token(secret), now_ms(), request.source
@@ -72,7 +73,7 @@ class Authenticator:
             actor = await principals.actor_of_token(tx, hashed, now, source, request.site.workspace_id, session=session)
         if isinstance(actor, str):
             if actor == principals.UNKNOWN_TOKEN:
-                self.guesses.failed(door, secret, source, now)
+                self.failed_logins.failed(place, secret, source, now)
             raise Unauthenticated(actor)
         self._uses.note(actor.token_id, now)
         if not actor.role and not actor.account_admin:

@@ -1,6 +1,6 @@
 """How many unknown credentials one address may try within a minute before further ones are refused with 429.
 
-What is valid is let in whatever else came from its address: each door looks a credential up first, and counts failures
+What is valid is let in whatever else came from its address: each place that takes credentials looks one up first, and counts failures
 alone. The refusal of a token is a 401: clients repeat a 429 for minutes, and a wrong token does not mend by waiting.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal
 from modelkeep.domain.errors import Unauthenticated
 from modelkeep.limits import GUESSERS_KNOWN
 
-Authenticator = Literal["token", "sign-in page", "client secret", "assertion", "provider", "authorization"]
+CredentialPlace = Literal["token", "sign-in page", "client secret", "assertion", "provider", "authorization"]
 _PREFIX = 4
 """Characters of a credential that say what kind it is"""
 
@@ -26,14 +26,14 @@ class FailedLoginLimiter:
     def __init__(self, a_minute: int = 0) -> None:
         """0 is no limit."""
         self._limit = a_minute
-        self._failures: OrderedDict[tuple[Authenticator, str, str], tuple[int, int]] = OrderedDict()
-        """By door, kind of credential and network: (minute, failures within it)"""
+        self._failures: OrderedDict[tuple[CredentialPlace, str, str], tuple[int, int]] = OrderedDict()
+        """By place, kind of credential and network: (minute, failures within it)"""
 
-    def failed(self, door: Authenticator, credential: str, source: str, now: int) -> None:
+    def failed(self, place: CredentialPlace, credential: str, source: str, now: int) -> None:
         """Counts a credential that is unknown; `now` in epoch ms. Raises TooManyFailures from the limit on."""
         if not self._limit:
             return
-        key, minute = _key(door, credential, source), now // 60_000
+        key, minute = _key(place, credential, source), now // 60_000
         begun, failures = self._failures.pop(key, (minute, 0))
         failures = failures + 1 if begun == minute else 1
         self._failures[key] = (minute, failures)
@@ -42,9 +42,9 @@ class FailedLoginLimiter:
         if failures > self._limit:
             raise _too_many()
 
-    def check(self, door: Authenticator, credential: str, source: str, now: int) -> None:
+    def check(self, place: CredentialPlace, credential: str, source: str, now: int) -> None:
         """Call it before a request to another server that checks the credential. Raises TooManyFailures."""
-        begun, failures = self._failures.get(_key(door, credential, source), (0, 0))
+        begun, failures = self._failures.get(_key(place, credential, source), (0, 0))
         if self._limit and begun == now // 60_000 and failures >= self._limit:
             raise _too_many()
 
@@ -56,8 +56,8 @@ def _too_many() -> TooManyFailures:
     )
 
 
-def _key(door: Authenticator, credential: str, source: str) -> tuple[Authenticator, str, str]:
-    return door, credential[:_PREFIX], _network(source)
+def _key(place: CredentialPlace, credential: str, source: str) -> tuple[CredentialPlace, str, str]:
+    return place, credential[:_PREFIX], _network(source)
 
 
 def _network(source: str) -> str:

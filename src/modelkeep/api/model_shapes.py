@@ -93,7 +93,7 @@ def named(version: ModelVersion) -> str:
     return location(version.model, version.version)
 
 
-class Reach(msgspec.Struct, frozen=True):
+class FileAccess(msgspec.Struct, frozen=True):
     """How clients that know no signed URLs get to files."""
 
     way: Literal["", "credentials", "folder"] = ""

@@ -172,11 +172,11 @@ class Engine:
         key = (request, actor.id, actor.account_admin, actor.workspace)
         try:
             async with self._read(actor, scans=op.scans) as tx:
-                if (cached := tx.recall(key)) is None:
+                if (cached := tx.cache_get(key)) is None:
                     ctx: ReadCtx = Ctx(tx, self.db.dialect, actor, now_ms(), self.config)
                     targets = await self._authorize(ctx, op, request)
                     cached = await hide_sources(ctx, await op.run(ctx, request, *targets)), ctx.touched
-                    tx.keep(key, cached)
+                    tx.cache_put(key, cached)
         except RegistryError as error:
             await self._refused(op, request, actor, error, request_id)
             raise

@@ -18,7 +18,7 @@ from modelkeep.http.lifecycle import Lifecycle
 from modelkeep.http.rate_limits import RateLimiter
 from modelkeep.observe.health import ProcessHealth
 from modelkeep.oidc.issuers import Issuers
-from modelkeep.serve.parts import provider, reach, trusted_issuers
+from modelkeep.serve.parts import file_access, provider, trusted_issuers
 from modelkeep.serve.registry import Registry
 from modelkeep.serve.tracking import tracking_of
 
@@ -55,7 +55,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
 
     settings, facts, engine = registry.settings, registry.facts, registry.engine
     signer, web = Signer(bytes.fromhex(facts.signing_key)), web_ui.build()
-    door = Authenticator(
+    authenticator = Authenticator(
         registry.db,
         registry.uses,
         FailedLoginLimiter(settings.unknown_tokens_per_minute),
@@ -67,7 +67,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     signing_in = SignIn(registry.db, issuers, int(settings.session_hours * 3_600_000), group_map(settings.oidc_groups))
 
     codes = ToolSignIn(registry.db, settings.token_ms)
-    sites = WorkspaceResolver(
+    resolver = WorkspaceResolver(
         registry.db,
         site(settings.workspace_id, settings.address),
         engine.config.own_hosts,
@@ -91,11 +91,11 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *delta_credentials.routes(),
             *openlineage.routes(settings.address),
             *delta_tables.routes(),
-            *oauth.routes(signing_in, codes, door.guesses, facts.account_id),
-            *authorize.Consents(door, codes, facts.account_id).routes(),
+            *oauth.routes(signing_in, codes, authenticator.failed_logins, facts.account_id),
+            *authorize.Consents(authenticator, codes, facts.account_id).routes(),
             *federation.routes(facts.account_id),
             *session.SignInPages(
-                door,
+                authenticator,
                 signing_in,
                 provider(settings, issuers, signer),
                 settings.oidc_name,
@@ -108,16 +108,16 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *files.routes(engine, signer, tracking),
             *workspace_files.routes(engine),
         ]
-        ways = reach(engine.services)
+        access = file_access(engine.services)
         # The clients of `databricks-uc` that take credentials, and not URLs, send the User-Agent of the open-source ones.
         native, oss = (
             reference.described(
-                [*routes, *mlflow.routes(settings.files_api, place), *unity.routes(facts.metastore_id, words, ways)]
+                [*routes, *mlflow.routes(settings.files_api, place), *unity.routes(facts.metastore_id, words, access)]
             )
-            for words, place in ((unity.DATABRICKS, named), (unity.OSS, ways.place))
+            for words, place in ((unity.DATABRICKS, named), (unity.OSS, access.place))
         )
         try:
-            yield unity.UserAgentDispatcher(engine, door, native, oss, sites, tracking)
+            yield unity.UserAgentDispatcher(engine, authenticator, native, oss, resolver, tracking)
         finally:
             await health.close()
 

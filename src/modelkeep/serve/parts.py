@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from modelkeep.api.model_shapes import Reach
+from modelkeep.api.model_shapes import FileAccess
 from modelkeep.blobs import shared_folder as shared
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.blobs.port import Blobs, DirectBlobs
@@ -118,7 +118,7 @@ def shared_folder(settings: Settings, facts: Deployment) -> SharedFolder | None:
     return SharedFolder(shared.checked(Path(settings.shared_folder), settings.data), bytes.fromhex(facts.signing_key))
 
 
-def reach(services: Services) -> Reach:
+def file_access(services: Services) -> FileAccess:
     """How clients without signed URLs get to files."""
     if services.issuer is not None:
         direct = cast(DirectBlobs, services.blobs)
@@ -126,10 +126,10 @@ def reach(services: Services) -> Reach:
         def stored(v: ModelVersion) -> str:
             return direct.uri(v.artifact_set_id if v.status == Status.READY else v.id)
 
-        return Reach("credentials", stored)
+        return FileAccess("credentials", stored)
     if (shared := services.shared) is not None:
-        return Reach("folder", lambda v: (shared.read_uri if v.status == Status.READY else shared.write_uri)(v.id))
-    return Reach()
+        return FileAccess("folder", lambda v: (shared.read_uri if v.status == Status.READY else shared.write_uri)(v.id))
+    return FileAccess()
 
 
 def trusted_issuers(settings: Settings) -> frozenset[str]:

@@ -41,11 +41,11 @@ class Tx(Protocol):
 class ReadTx(Tx, Protocol):
     """What `Database.read` gives."""
 
-    def recall(self, key: Hashable) -> Any:
+    def cache_get(self, key: Hashable) -> Any:
         """What was kept under `key` by a transaction that saw this very state of the database; else None."""
         ...
 
-    def keep(self, key: Hashable, value: Any) -> None:
+    def cache_put(self, key: Hashable, value: Any) -> None:
         """Keep what follows from `key` and the state of the database alone, until that changes (by any process)."""
         ...
 

@@ -59,10 +59,10 @@ class _Tx:
         await self._allow(self._scan_s)
         return await self._run(lambda cursor: cursor.fetchall(), sql, params, scan=True)
 
-    def recall(self, key: Hashable) -> None:
+    def cache_get(self, key: Hashable) -> None:
         """Nothing: another node may have committed since, and only a statement could tell."""
 
-    def keep(self, key: Hashable, value: Any) -> None:
+    def cache_put(self, key: Hashable, value: Any) -> None:
         pass
 
     async def run(self, sql: str, /, **params: Value) -> int:

@@ -165,13 +165,13 @@ class SqliteReadTx:
         row = self._connection.execute(sql, params).fetchone()
         if row is not None:
             self._read += _size(row)
-            self.keep(key, row)
+            self.cache_put(key, row)
         return row
 
-    def recall(self, key: Hashable) -> Any:
+    def cache_get(self, key: Hashable) -> Any:
         return self._reader.known.get(key)
 
-    def keep(self, key: Hashable, value: Any) -> None:
+    def cache_put(self, key: Hashable, value: Any) -> None:
         """Unless this transaction has read so much that the value may be large."""
         if self._read <= limits.KEPT_CHARS and self._reader.room > 0:
             self._reader.room -= self._read + limits.KEPT_LEAST_CHARS

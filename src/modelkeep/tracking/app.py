@@ -1,4 +1,4 @@
-"""The tracking dialect: finds the route, checks its rule, and runs its act. What no route names is not ours to answer."""
+"""The tracking dialect: finds the route, checks its rule, and runs its handler. What no route names is not ours to answer."""
 
 from collections.abc import Awaitable, Callable
 from typing import get_args
@@ -43,7 +43,7 @@ from modelkeep.tracking.mlflow_ui import Ui
 from modelkeep.tracking.proxy import ProxiedCall, Refused, TrackingProxy, TrackingServices
 from modelkeep.tracking.route_rules import OTLP_TRACES_ROUTE, CallHandler, TrackedKind, TrackingRoute
 
-ActFunction = Callable[[TrackingProxy, ProxiedCall], Awaitable[Response]]
+HandlerFunction = Callable[[TrackingProxy, ProxiedCall], Awaitable[Response]]
 _BARE = ("/get-artifact", "/graphql")  # what MLflow's UI asks for outside /ajax-api
 _MODULES = (experiments, experiment_permissions, runs, logged_models, traces, files, graphql, otlp)
 # Where the id of the experiment stands in calls that make something in one; none means the caller's default.
@@ -56,18 +56,18 @@ _HOME_FIELD = {
 }
 
 
-async def _forward(desk: TrackingProxy, visit: ProxiedCall) -> Response:
-    if visit.call.route.path.endswith("/get-history-bulk"):  # this one writes NaN as a bare word
-        answer = await desk.forward_raw(visit.call)
+async def _forward(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
+    if proxied.call.route.path.endswith("/get-history-bulk"):  # this one writes NaN as a bare word
+        answer = await proxy.forward_raw(proxied.call)
         return Response(200, answer.body, [(b"content-type", b"application/json")])
-    return await desk.respond(visit, await desk.forward(visit.call))
+    return await proxy.respond(proxied, await proxy.forward(proxied.call))
 
 
-async def _ui_telemetry(_desk: TrackingProxy, _visit: ProxiedCall) -> Response:
+async def _ui_telemetry(_proxy: TrackingProxy, _proxied: ProxiedCall) -> Response:
     return answers.respond({"disable_ui_telemetry": True, "disable_ui_events": [], "ui_rollout_percentage": 0})
 
 
-async def _server_info(_desk: TrackingProxy, _visit: ProxiedCall) -> Response:
+async def _server_info(_proxy: TrackingProxy, _proxied: ProxiedCall) -> Response:
     return answers.respond(
         {
             "store_type": "SqlStore",
@@ -80,26 +80,26 @@ async def _server_info(_desk: TrackingProxy, _visit: ProxiedCall) -> Response:
     )
 
 
-_OWN: dict[str, ActFunction] = {
+_OWN: dict[str, HandlerFunction] = {
     "forward": _forward,
     "ui_telemetry": _ui_telemetry,
     "server_info": _server_info,
 }
 
 
-def _function(act: str) -> ActFunction:
-    functions = [getattr(module, act) for module in _MODULES if hasattr(module, act)]
-    return functions[0] if functions else _OWN[act]
+def _function(name: str) -> HandlerFunction:
+    functions = [getattr(module, name) for module in _MODULES if hasattr(module, name)]
+    return functions[0] if functions else _OWN[name]
 
 
-ACTS: dict[str, ActFunction] = {act: _function(act) for act in get_args(CallHandler)}
+HANDLERS: dict[str, HandlerFunction] = {name: _function(name) for name in get_args(CallHandler)}
 
 
 class TrackingApp:
     """One workspace: MLflow's tracking server behind our identities and experiment permissions."""
 
     def __init__(self, services: TrackingServices) -> None:
-        self._desk = TrackingProxy(services)
+        self._proxy = TrackingProxy(services)
         self._ui = Ui()
         self._turns = CallTurns(TRACKING_CALLS_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
         self._searches = CallTurns(TRACKING_SEARCHES_OF_PRINCIPAL, TRACKING_WAITING_OF_PRINCIPAL)
@@ -124,61 +124,63 @@ class TrackingApp:
         return await self._answer(request, actor, *match) if match else None
 
     async def _answer(self, request: Request, actor: Actor, route: TrackingRoute, params: dict[str, str]) -> Response:
-        visit = ProxiedCall(request, actor, Call(route, params, {}))
+        proxied = ProxiedCall(request, actor, Call(route, params, {}))
         try:
-            await self._read(visit)
+            await self._read(proxied)
             if route.method == "GET" or call_limits.searches(route):
                 request.let_cancel()
             async with self._turns.take(actor.id):
                 if not call_limits.searches(route):
-                    return await self._act(visit)
+                    return await self._handle(proxied)
                 async with self._searches.take(actor.id):
-                    return await self._act(visit)
+                    return await self._handle(proxied)
         except Refused as error:
             return answers.refusal(error.answer)
         except RegistryError as error:
             if isinstance(error, PermissionDenied | Missing):
-                await to_its_end(self._desk.record(visit, _named(visit.call), outcome=error.code, reason=error.message))
+                await to_its_end(
+                    self._proxy.record(proxied, _named(proxied.call), outcome=error.code, reason=error.message)
+                )
             return _render(error)
 
-    async def _read(self, visit: ProxiedCall) -> None:
+    async def _read(self, proxied: ProxiedCall) -> None:
         """Parse the call, once."""
-        request, route = visit.request, visit.call.route
+        request, route = proxied.request, proxied.call.route
         if route is OTLP_TRACES_ROUTE:
-            visit.call = await otlp.read(request)
+            proxied.call = await otlp.read(request)
             return
-        body = b"" if route.act == "ui_telemetry" else await request.body(call_limits.body_bytes(route))
-        visit.call = await read_in_turn(request.caller, body, _parsed, visit, body)
+        body = b"" if route.handler == "ui_telemetry" else await request.body(call_limits.body_bytes(route))
+        proxied.call = await read_in_turn(request.caller, body, _parsed, proxied, body)
 
-    async def _act(self, visit: ProxiedCall) -> Response:
-        desk, route = self._desk, visit.call.route
-        if home := _HOME_FIELD.get(route.act):
-            await experiments.settle_default(desk, visit, home, create=True)
-        elif "experiment_id" in visit.call.fields:
-            await experiments.settle_default(desk, visit, "experiment_id", create=False)
-        named = await desk.access.check(visit.actor, route.checks, visit.call)
-        response = await ACTS[route.act](desk, visit)
-        if route.event and route.checks and not route.act.startswith("create_"):  # the others record by themselves
-            await desk.record(visit, [(str(kind), name) for kind, name in named])
+    async def _handle(self, proxied: ProxiedCall) -> Response:
+        proxy, route = self._proxy, proxied.call.route
+        if home := _HOME_FIELD.get(route.handler):
+            await experiments.settle_default(proxy, proxied, home, create=True)
+        elif "experiment_id" in proxied.call.fields:
+            await experiments.settle_default(proxy, proxied, "experiment_id", create=False)
+        named = await proxy.access.check(proxied.actor, route.checks, proxied.call)
+        response = await HANDLERS[route.handler](proxy, proxied)
+        if route.event and route.checks and not route.handler.startswith("create_"):  # the others record by themselves
+            await proxy.record(proxied, [(str(kind), name) for kind, name in named])
         return response
 
     # --- for the rest of the server ----------------------------------------------------------------------------------
 
     async def source_run(self, actor: Actor, run_id: str) -> SourceRun | None:
         """What a model version keeps of its run; None where the actor may not read it."""
-        return await lineage.source_run(self._desk, actor, run_id)
+        return await lineage.source_run(self._proxy, actor, run_id)
 
     async def source_logged_model(self, actor: Actor, model_id: str) -> SourceRun | None:
         """What a model version keeps of its logged model; None where the actor may not read it."""
-        return await lineage.source_logged_model(self._desk, actor, model_id)
+        return await lineage.source_logged_model(self._proxy, actor, model_id)
 
     async def describe(self, actor: Actor, kind: str, id: str) -> tuple[str, str]:
         """(experiment id, name). Raises NotFound, PermissionDenied."""
-        return await names.describe(self._desk, actor, kind, id)
+        return await names.describe(self._proxy, actor, kind, id)
 
     async def places(self, actor: Actor, origin: SourceOrigin) -> tuple[SourceOrigin, ...]:
         """Where the files may lie that a model version's source names so. Raises NotFound, PermissionDenied."""
-        return await version_sources.places(self._desk, actor, origin)
+        return await version_sources.places(self._proxy, actor, origin)
 
     async def internal(self, actor: Actor, path: str, *, write: bool) -> ArtifactPlace | None:
         """What a `/WorkspaceInternal/Mlflow/Artifacts/...` path of the Files API names, allowed to this actor.
@@ -187,26 +189,26 @@ class TrackingApp:
         belong together)."""
         place = internal_place(path)
         level = Level.EDIT if write else Level.READ
-        return await files.place_of(self._desk, actor, place, level) if place else None
+        return await files.place_of(self._proxy, actor, place, level) if place else None
 
     async def proxied(self, actor: Actor, path: str, *, write: bool) -> ArtifactPlace:
         """What `<experiment>/<run>/artifacts/...` of a plain client names, allowed to this actor. Raises as `internal`."""
-        return await files.place_of(self._desk, actor, proxied_place(path), Level.EDIT if write else Level.READ)
+        return await files.place_of(self._proxy, actor, proxied_place(path), Level.EDIT if write else Level.READ)
 
     async def may(self, actor: Actor, kind: str, id: str, *, write: bool) -> None:
         """For a signed URL at its use. Raises NotFound, PermissionDenied."""
-        await self._desk.access.require(actor, TrackedKind(kind), id, Level.EDIT if write else Level.READ)
+        await self._proxy.access.require(actor, TrackedKind(kind), id, Level.EDIT if write else Level.READ)
 
 
-def _parsed(visit: ProxiedCall, body: bytes) -> Call:
+def _parsed(proxied: ProxiedCall, body: bytes) -> Call:
     """The call as it may be forwarded. Raises InvalidArgument."""
-    request, route = visit.request, visit.call.route
-    if route.act == "graphql":
+    request, route = proxied.request, proxied.call.route
+    if route.handler == "graphql":
         check_declared(json_type(request), body)
         call = Call(route, {}, parse(body), len(body))
     else:
-        call = read(route, visit.call.params, request.query_string, json_type(request), body)
-        reserved_keys.neutralize(route, call.fields, visit.actor.name)
+        call = read(route, proxied.call.params, request.query_string, json_type(request), body)
+        reserved_keys.neutralize(route, call.fields, proxied.actor.name)
     call_limits.check(route, call.fields)
     if "/traces" in route.path:
         traces.check_filters(call.fields)

@@ -72,7 +72,7 @@ def searches(route: TrackingRoute) -> bool:
 
 def body_bytes(route: TrackingRoute) -> int:
     """The largest body that this route takes."""
-    if route.act == "log_inputs":
+    if route.handler == "log_inputs":
         return TRACKING_INPUTS_BODY_BYTES
     return TRACKING_LOG_BODY_BYTES if route.path.endswith(_LOGGING) else JSON_BYTES
 

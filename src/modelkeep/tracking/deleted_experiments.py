@@ -20,26 +20,26 @@ def is_moved(experiment: Json) -> bool:
     return str(experiment.get("name", "")).startswith(DELETED_PREFIX)
 
 
-async def free_name(desk: TrackingProxy, experiment: Json) -> None:
+async def free_name(proxy: TrackingProxy, experiment: Json) -> None:
     """Move an active experiment, as MLflow's server has it, away from its name. Raises Refused."""
     if is_moved(experiment):
         return
     experiment_id, name = experiment["experiment_id"], experiment["name"]
     for key, value in ((DELETED_NAME_TAG, name), (_HASH_TAG, _hash(name))):
         fields = {"experiment_id": experiment_id, "key": key, "value": value}
-        await desk.ask("POST", f"{_API}/set-experiment-tag", fields)
+        await proxy.ask("POST", f"{_API}/set-experiment-tag", fields)
     moved = f"{DELETED_PREFIX}{experiment_id}/{name}"[:NAME_CHARS]
-    await desk.ask("POST", f"{_API}/update", {"experiment_id": experiment_id, "new_name": moved})
+    await proxy.ask("POST", f"{_API}/update", {"experiment_id": experiment_id, "new_name": moved})
 
 
-async def take_name_back(desk: TrackingProxy, experiment_id: str, name: str) -> None:
+async def take_name_back(proxy: TrackingProxy, experiment_id: str, name: str) -> None:
     """Of an active experiment that was moved away from this name. Raises Refused."""
-    await desk.ask("POST", f"{_API}/update", {"experiment_id": experiment_id, "new_name": name})
+    await proxy.ask("POST", f"{_API}/update", {"experiment_id": experiment_id, "new_name": name})
     for key in (DELETED_NAME_TAG, _HASH_TAG):
-        await desk.ask("POST", f"{_API}/delete-experiment-tag", {"experiment_id": experiment_id, "key": key})
+        await proxy.ask("POST", f"{_API}/delete-experiment-tag", {"experiment_id": experiment_id, "key": key})
 
 
-async def deleted_named(desk: TrackingProxy, name: str) -> Json | None:
+async def deleted_named(proxy: TrackingProxy, name: str) -> Json | None:
     """The experiment that was moved away from this name last, visible to the caller or not."""
     fields = {
         "filter": f"tags.`{_HASH_TAG}` = '{_hash(name)}'",
@@ -47,7 +47,7 @@ async def deleted_named(desk: TrackingProxy, name: str) -> Json | None:
         "max_results": 1,
         "order_by": ["last_update_time DESC"],
     }
-    experiments: list[Json] = (await desk.ask("POST", f"{_API}/search", fields)).get("experiments", [])
+    experiments: list[Json] = (await proxy.ask("POST", f"{_API}/search", fields)).get("experiments", [])
     return experiments[0] if experiments and is_moved(experiments[0]) else None
 
 

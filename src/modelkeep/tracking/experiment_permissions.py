@@ -40,77 +40,81 @@ Levels = dict[str, tuple[Principal, Level]]
 # --- in our words ----------------------------------------------------------------------------------------------------
 
 
-async def list_permissions(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def list_permissions(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """The experiment's access list."""
-    experiment_id = await _managed(desk, visit)
-    async with desk.db.read() as tx:
-        permissions = await rows.permissions(tx, desk.workspace_id, experiment_id)
+    experiment_id = await _managed(proxy, proxied)
+    async with proxy.db.read() as tx:
+        permissions = await rows.permissions(tx, proxy.workspace_id, experiment_id)
     listed = [{"principal": p.principal, "kind": p.kind, "level": str(p.level)} for p in permissions]
     return answers.respond({"experiment_id": experiment_id, "permissions": listed})
 
 
-async def set_permission(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def set_permission(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """Give one principal a level, or NONE. Raises InvalidArgument, NotFound, PermissionDenied."""
-    experiment_id = await _managed(desk, visit)
-    level = visit.call.text("level")
+    experiment_id = await _managed(proxy, proxied)
+    level = proxied.call.text("level")
     if level not in (_NONE, *Level):
         raise InvalidArgument(f"A level is one of {', '.join((*Level, _NONE))}.")
-    experiment_name = (await existing(desk, experiment_id))["name"]
-    async with desk.db.write(visit.actor.id) as tx:
-        await rows.drop_creation(tx, desk.workspace_id, experiment_name)
-        principal = await _principal(tx, visit.call.text("principal"))
+    experiment_name = (await existing(proxy, experiment_id))["name"]
+    async with proxy.db.write(proxied.actor.id) as tx:
+        await rows.drop_creation(tx, proxy.workspace_id, experiment_name)
+        principal = await _principal(tx, proxied.call.text("principal"))
         if principal is None:
-            raise NotFound(f"There is no principal named '{visit.call.text('principal')[:200]}'.")
+            raise NotFound(f"There is no principal named '{proxied.call.text('principal')[:200]}'.")
         levels: Levels = {} if level == _NONE else {principal.id: (principal, Level(level))}
-        await _change(desk, visit, tx, experiment_id, levels, [] if levels else [(principal.id, principal.name)])
-    return await list_permissions(desk, visit) if level != _NONE else answers.respond({"experiment_id": experiment_id})
+        await _change(proxy, proxied, tx, experiment_id, levels, [] if levels else [(principal.id, principal.name)])
+    return (
+        await list_permissions(proxy, proxied) if level != _NONE else answers.respond({"experiment_id": experiment_id})
+    )
 
 
-async def _managed(desk: TrackingProxy, visit: ProxiedCall) -> str:
+async def _managed(proxy: TrackingProxy, proxied: ProxiedCall) -> str:
     """The id of the experiment that the call names by id or by name. Raises NotFound, PermissionDenied."""
-    experiment = visit.call.text("experiment")
+    experiment = proxied.call.text("experiment")
     if not experiment:
         raise InvalidArgument("Name the experiment, by its id or its name.")
-    by_name = await named(desk, experiment)
+    by_name = await named(proxy, experiment)
     experiment_id = by_name["experiment_id"] if by_name else experiment
-    return await desk.access.require(visit.actor, TrackedKind.EXPERIMENT, experiment_id, Level.MANAGE)
+    return await proxy.access.require(proxied.actor, TrackedKind.EXPERIMENT, experiment_id, Level.MANAGE)
 
 
 async def _change(
-    desk: TrackingProxy,
-    visit: ProxiedCall,
+    proxy: TrackingProxy,
+    proxied: ProxiedCall,
     tx: WriteTx,
     experiment_id: str,
     levels: Levels,
     gone: list[tuple[str, str]],
 ) -> None:
     """The rows with their audit record. `gone`: (id, name) of those whose level is taken back."""
-    by, at = visit.actor.name, now_ms()
+    by, at = proxied.actor.name, now_ms()
     for principal_id, _ in gone:
-        await rows.forbid(tx, desk.workspace_id, experiment_id, principal_id)
+        await rows.forbid(tx, proxy.workspace_id, experiment_id, principal_id)
     for principal, level in levels.values():
-        await rows.permit(tx, rows.ExperimentLevel(desk.workspace_id, experiment_id, principal.id, level), by=by, at=at)
+        await rows.permit(
+            tx, rows.ExperimentLevel(proxy.workspace_id, experiment_id, principal.id, level), by=by, at=at
+        )
     texts = [f"{name}: {_NONE}" for _, name in gone] + [f"{p.name}: {level}" for p, level in levels.values()]
-    event = desk.event(visit, "experiment.share", [("experiment", experiment_id)], ", ".join(texts))
+    event = proxy.event(proxied, "experiment.share", [("experiment", experiment_id)], ", ".join(texts))
     await audit.add(tx, [event])
 
 
 # --- in Databricks' ---------------------------------------------------------------------------------------------------
 
 
-async def permission_levels(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def permission_levels(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """What a level means."""
     listed = [{"permission_level": str(level), "description": text} for level, text in _LEVELS.items()]
     return answers.respond({"permission_levels": listed})
 
 
-async def access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def access_list(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """What was given on the experiment itself, and what follows from managing the whole workspace."""
-    experiment_id = visit.call.text("experiment_id")
-    await existing(desk, experiment_id)
-    async with desk.db.read() as tx:
-        direct = await rows.permissions(tx, desk.workspace_id, experiment_id)
-        inherited = await rows.inherited(tx, desk.workspace_id)
+    experiment_id = proxied.call.text("experiment_id")
+    await existing(proxy, experiment_id)
+    async with proxy.db.read() as tx:
+        direct = await rows.permissions(tx, proxy.workspace_id, experiment_id)
+        inherited = await rows.inherited(tx, proxy.workspace_id)
     entries: dict[str, Json] = {}
     for permission, own in [*((p, True) for p in direct), *((p, False) for p in inherited)]:
         level: Json = {"permission_level": str(permission.level), "inherited": not own}
@@ -131,22 +135,22 @@ def _entry(permission: Permission) -> Json:
     return {_FIELDS[permission.kind]: permission.principal, **display_name, "all_permissions": []}
 
 
-async def replace_access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def replace_access_list(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """Replace the direct permissions; without a list, remove them."""
-    return await _written(desk, visit, replace=True)
+    return await _written(proxy, proxied, replace=True)
 
 
-async def update_access_list(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def update_access_list(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """These principals' levels; the others keep theirs."""
-    return await _written(desk, visit, replace=False)
+    return await _written(proxy, proxied, replace=False)
 
 
-async def _written(desk: TrackingProxy, visit: ProxiedCall, *, replace: bool) -> Response:
-    experiment_id, entries = visit.call.text("experiment_id"), _entries(visit)
-    experiment_name = (await existing(desk, experiment_id))["name"]
-    async with desk.db.write(visit.actor.id) as tx:
+async def _written(proxy: TrackingProxy, proxied: ProxiedCall, *, replace: bool) -> Response:
+    experiment_id, entries = proxied.call.text("experiment_id"), _entries(proxied)
+    experiment_name = (await existing(proxy, experiment_id))["name"]
+    async with proxy.db.write(proxied.actor.id) as tx:
         # A change of the access list settles the owner of the experiment: an unfinished creation gives nothing back.
-        await rows.drop_creation(tx, desk.workspace_id, experiment_name)
+        await rows.drop_creation(tx, proxy.workspace_id, experiment_name)
         levels: Levels = {}
         for field, name, level in entries:
             principal = await _principal(tx, name)
@@ -155,10 +159,10 @@ async def _written(desk: TrackingProxy, visit: ProxiedCall, *, replace: bool) ->
             if principal.id in levels:
                 raise InvalidArgument(f"'{name[:255]}' is in access_control_list twice.")
             levels[principal.id] = principal, level
-        before = await rows.permissions(tx, desk.workspace_id, experiment_id) if replace else []
+        before = await rows.permissions(tx, proxy.workspace_id, experiment_id) if replace else []
         gone = [(p.principal_id, p.principal) for p in before if p.principal_id not in levels]
-        await _change(desk, visit, tx, experiment_id, levels, gone)
-    return await access_list(desk, visit)
+        await _change(proxy, proxied, tx, experiment_id, levels, gone)
+    return await access_list(proxy, proxied)
 
 
 async def _principal(tx: Tx, name: str) -> Principal | None:
@@ -169,9 +173,9 @@ async def _principal(tx: Tx, name: str) -> Principal | None:
     return principal
 
 
-def _entries(visit: ProxiedCall) -> list[tuple[str, str, Level]]:
+def _entries(proxied: ProxiedCall) -> list[tuple[str, str, Level]]:
     """(field, name, level) of each entry. Raises InvalidArgument."""
-    field_value: Any = visit.call.fields.get("access_control_list")
+    field_value: Any = proxied.call.fields.get("access_control_list")
     entries: list[Any] = [] if field_value is None else field_value
     if not isinstance(field_value, list | None) or not all(isinstance(entry, dict) for entry in entries):
         raise InvalidArgument("access_control_list is a list of objects.")

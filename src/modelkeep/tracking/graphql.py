@@ -24,18 +24,18 @@ ROOTS = {
 }
 
 
-async def graphql(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def graphql(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """Check every root field of the query, then forward it. Raises InvalidArgument for anything but such a query."""
-    fields = visit.call.fields
-    for name, arguments in roots(visit.call.text("query"), fields.get("variables") or {}):
-        await _check(desk, visit.actor, visit.call.route, name, arguments)
-    return answers.graphql(await desk.forward_raw(visit.call))
+    fields = proxied.call.fields
+    for name, arguments in roots(proxied.call.text("query"), fields.get("variables") or {}):
+        await _check(proxy, proxied.actor, proxied.call.route, name, arguments)
+    return answers.graphql(await proxy.forward_raw(proxied.call))
 
 
-async def _check(desk: TrackingProxy, actor: Actor, route: TrackingRoute, name: str, arguments: Json) -> None:
+async def _check(proxy: TrackingProxy, actor: Actor, route: TrackingRoute, name: str, arguments: Json) -> None:
     if name == "mlflowGetRun" and not (values(arguments, "runId") or values(arguments, "runUuid")):
         raise InvalidArgument("mlflowGetRun needs a runId.")
-    await desk.access.check(actor, ROOTS[name], Call(route, {}, arguments))
+    await proxy.access.check(actor, ROOTS[name], Call(route, {}, arguments))
 
 
 def roots(query: str, variables: Json) -> list[tuple[str, Json]]:

@@ -15,13 +15,13 @@ from modelkeep.tracking.proxy import Refused, TrackingProxy
 from modelkeep.tracking.route_rules import TrackedKind
 
 
-async def source_run(desk: TrackingProxy, actor: Actor, run_id: str) -> SourceRun | None:
+async def source_run(proxy: TrackingProxy, actor: Actor, run_id: str) -> SourceRun | None:
     """A run's parameters, metrics and dataset inputs; None where there is no such run or the actor may not read it."""
-    document = await _read(desk, actor, TrackedKind.RUN, run_id, "/api/2.0/mlflow/runs/get", f"run_id={run_id}")
+    document = await _read(proxy, actor, TrackedKind.RUN, run_id, "/api/2.0/mlflow/runs/get", f"run_id={run_id}")
     if document is None:
         return None
-    async with desk.db.read() as tx:
-        sources = await rows.inputs_of(tx, desk.workspace_id, [run_id])
+    async with proxy.db.read() as tx:
+        sources = await rows.inputs_of(tx, proxy.workspace_id, [run_id])
     run = answers.show(document, DATABRICKS, sources)["run"]
     inputs = answers.dataset_inputs(run.get("inputs", {}).get("dataset_inputs", []))
     data: Json = run.get("data", {})
@@ -38,15 +38,15 @@ async def source_run(desk: TrackingProxy, actor: Actor, run_id: str) -> SourceRu
     )
 
 
-async def source_logged_model(desk: TrackingProxy, actor: Actor, model_id: str) -> SourceRun | None:
+async def source_logged_model(proxy: TrackingProxy, actor: Actor, model_id: str) -> SourceRun | None:
     """The same of a logged model (its inputs are those of its source run); None as above."""
     path = f"/api/2.0/mlflow/logged-models/{model_id}"
-    document = await _read(desk, actor, TrackedKind.LOGGED_MODEL, model_id, path, "")
+    document = await _read(proxy, actor, TrackedKind.LOGGED_MODEL, model_id, path, "")
     if document is None:
         return None
     info, data = document["model"]["info"], document["model"].get("data", {})
     run_id = info.get("source_run_id", "")
-    run = await source_run(desk, actor, run_id) if run_id else None
+    run = await source_run(proxy, actor, run_id) if run_id else None
     return SourceRun(
         experiment_id=info["experiment_id"],
         params=_params(data),
@@ -57,10 +57,10 @@ async def source_logged_model(desk: TrackingProxy, actor: Actor, model_id: str) 
     )
 
 
-async def _read(desk: TrackingProxy, actor: Actor, kind: TrackedKind, name: str, path: str, query: str) -> Json | None:
+async def _read(proxy: TrackingProxy, actor: Actor, kind: TrackedKind, name: str, path: str, query: str) -> Json | None:
     try:
-        await desk.access.require(actor, kind, name, Level.READ)
-        return await desk.ask("GET", path, query=query)
+        await proxy.access.require(actor, kind, name, Level.READ)
+        return await proxy.ask("GET", path, query=query)
     except (NotFound, PermissionDenied):
         return None
     except Refused as error:

@@ -14,39 +14,39 @@ from modelkeep.tracking.route_rules import TrackedKind
 _VERSIONS_TAG = "mlflow.modelVersions"
 
 
-async def create_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def create_logged_model(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """A new logged model of one of the caller's experiments."""
-    document = await desk.forward(visit.call)
+    document = await proxy.forward(proxied.call)
     info = document["model"]["info"]
-    await desk.access.place(TrackedKind.LOGGED_MODEL, info["model_id"], info["experiment_id"])
-    await desk.record(visit, [("logged_model", info["model_id"]), ("experiment", info["experiment_id"])])
-    return await desk.respond(visit, document)
+    await proxy.access.place(TrackedKind.LOGGED_MODEL, info["model_id"], info["experiment_id"])
+    await proxy.record(proxied, [("logged_model", info["model_id"]), ("experiment", info["experiment_id"])])
+    return await proxy.respond(proxied, document)
 
 
-async def get_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def get_logged_model(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """The logged model, or what a model version that the caller may execute remembers of it."""
-    model_id = visit.call.text("model_id")
+    model_id = proxied.call.text("model_id")
     try:
-        await desk.access.require(visit.actor, TrackedKind.LOGGED_MODEL, model_id, Level.READ)
+        await proxy.access.require(proxied.actor, TrackedKind.LOGGED_MODEL, model_id, Level.READ)
     except NotFound:
-        known = await desk.resolver(visit.actor, model_id)
+        known = await proxy.resolver(proxied.actor, model_id)
         if known is None:
             raise
-        return await desk.respond(visit, {"model": _remembered(known)})
-    return await desk.respond(visit, await desk.forward(visit.call))
+        return await proxy.respond(proxied, {"model": _remembered(known)})
+    return await proxy.respond(proxied, await proxy.forward(proxied.call))
 
 
-async def tag_logged_model(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def tag_logged_model(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """Tags, for those who may edit."""
     try:
-        await desk.access.require(visit.actor, TrackedKind.LOGGED_MODEL, visit.call.text("model_id"), Level.EDIT)
+        await proxy.access.require(proxied.actor, TrackedKind.LOGGED_MODEL, proxied.call.text("model_id"), Level.EDIT)
     except PermissionDenied as error:
         # After registering, the client notes the version on the logged model and gives up on any code but this one
         # (mlflow/tracking/_model_registry/fluent.py), though a reader may register what he can read.
-        if values(visit.call.fields, "tags[].key") == [_VERSIONS_TAG]:
-            raise missing(TrackedKind.LOGGED_MODEL, visit.call.text("model_id")) from error
+        if values(proxied.call.fields, "tags[].key") == [_VERSIONS_TAG]:
+            raise missing(TrackedKind.LOGGED_MODEL, proxied.call.text("model_id")) from error
         raise
-    return answers.respond(await desk.forward(visit.call))
+    return answers.respond(await proxy.forward(proxied.call))
 
 
 def _remembered(known: KnownModel) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _ABSENT: dict[str, Json] = {
     "/ml/ajax-api/3.0/mlflow/assistant/config": {"providers": {}, "projects": {}, "remote_access_allowed": False},
     "/ml/ajax-api/3.0/mlflow/assistant/providers": {"providers": [], "resolved": None},
 }
-"""What the pages ask at each visit about parts that are off here, and what says so. They show a refusal as an error over the
+"""What the pages ask at each proxied about parts that are off here, and what says so. They show a refusal as an error over the
 page's own controls. MLflow's server answers the first one like this where no gateway is configured
 (mlflow/server/handlers.py, gateway_proxy_handler)."""
 _STYLE = "modelkeep.css"

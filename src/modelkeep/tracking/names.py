@@ -9,22 +9,22 @@ from modelkeep.tracking.route_rules import TrackedKind
 TRACE_NAME = "mlflow.traceName"
 
 
-async def describe(desk: TrackingProxy, actor: Actor, kind: str, id: str) -> tuple[str, str]:
+async def describe(proxy: TrackingProxy, actor: Actor, kind: str, id: str) -> tuple[str, str]:
     """(experiment id, name); the name is '' where it has none. Raises NotFound, PermissionDenied, Unavailable."""
-    experiment_id = await desk.access.require(actor, TrackedKind(kind), id, Level.READ)
+    experiment_id = await proxy.access.require(actor, TrackedKind(kind), id, Level.READ)
     try:
-        return experiment_id, await _name(desk, TrackedKind(kind), id)
+        return experiment_id, await _name(proxy, TrackedKind(kind), id)
     except Refused:  # deleted meanwhile
         return experiment_id, ""
 
 
-async def _name(desk: TrackingProxy, kind: TrackedKind, id: str) -> str:
+async def _name(proxy: TrackingProxy, kind: TrackedKind, id: str) -> str:
     if kind is TrackedKind.RUN:
-        run = await desk.ask("GET", "/api/2.0/mlflow/runs/get", query=f"run_id={id}")
+        run = await proxy.ask("GET", "/api/2.0/mlflow/runs/get", query=f"run_id={id}")
         return str(run["run"]["info"].get("run_name", ""))
     if kind is TrackedKind.LOGGED_MODEL:
-        model = await desk.ask("GET", f"/api/2.0/mlflow/logged-models/{id}")
+        model = await proxy.ask("GET", f"/api/2.0/mlflow/logged-models/{id}")
         return str(model["model"]["info"].get("name", ""))
-    trace = await desk.ask("GET", f"/api/3.0/mlflow/traces/{id}")
+    trace = await proxy.ask("GET", f"/api/3.0/mlflow/traces/{id}")
     tags: Json = trace["trace"]["trace_info"].get("tags", {})
     return str(tags.get(TRACE_NAME, ""))

@@ -191,11 +191,11 @@ def _trace_id(span: Any) -> str:
     return f"tr-{span.trace_id.hex()}"
 
 
-async def log_spans(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def log_spans(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """Keep the spans of traces that are new, or of this very experiment; the answer says how many were left out."""
-    batch: SpanBatch = visit.call.fields[_BATCH]
-    experiment_id = visit.call.text("experiment_id")
-    mine = await _claimed(desk, batch.traces(), experiment_id)
+    batch: SpanBatch = proxied.call.fields[_BATCH]
+    experiment_id = proxied.call.text("experiment_id")
+    mine = await _claimed(proxy, batch.traces(), experiment_id)
 
     def is_mine(span: Any) -> bool:
         return _trace_id(span) in mine
@@ -204,41 +204,41 @@ async def log_spans(desk: TrackingProxy, visit: ProxiedCall) -> Response:
     for span in batch.spans():
         if not span.parent_span_id:
             author = span.attributes.add()
-            author.key, author.value.string_value = _TRACE_TAG + USER_TAG, visit.actor.name
+            author.key, author.value.string_value = _TRACE_TAG + USER_TAG, proxied.actor.name
     if traces := batch.traces():
-        await _send(desk, experiment_id, visit.call.text("run_id"), batch)
+        await _send(proxy, experiment_id, proxied.call.text("run_id"), batch)
         for start in range(0, len(traces), _AT_ONCE):
-            await asyncio.gather(*(_write_file(desk, visit, trace) for trace in traces[start : start + _AT_ONCE]))
+            await asyncio.gather(*(_write_file(proxy, proxied, trace) for trace in traces[start : start + _AT_ONCE]))
     return _answer(batch)
 
 
-async def _claimed(desk: TrackingProxy, traces: list[str], experiment_id: str) -> set[str]:
-    homes = await desk.access.locate(TrackedKind.TRACE, traces)
+async def _claimed(proxy: TrackingProxy, traces: list[str], experiment_id: str) -> set[str]:
+    homes = await proxy.access.locate(TrackedKind.TRACE, traces)
     fresh = {trace: experiment_id for trace in traces if trace not in homes}
     if fresh:
-        async with desk.db.write() as tx:
-            homes |= await rows.place(tx, desk.workspace_id, TrackedKind.TRACE, fresh)
+        async with proxy.db.write() as tx:
+            homes |= await rows.place(tx, proxy.workspace_id, TrackedKind.TRACE, fresh)
     return {trace for trace, home in homes.items() if home == experiment_id}
 
 
-async def _send(desk: TrackingProxy, experiment_id: str, run_id: str, batch: SpanBatch) -> None:
+async def _send(proxy: TrackingProxy, experiment_id: str, run_id: str, batch: SpanBatch) -> None:
     headers = {"content-type": PROTOBUF, "x-mlflow-experiment-id": experiment_id}
     if run_id:
         headers["x-mlflow-run-id"] = run_id
     body = await asyncio.to_thread(batch.message.SerializeToString)
-    answer = await desk.child.request("POST", PATH, "", headers, body)
+    answer = await proxy.child.request("POST", PATH, "", headers, body)
     if answer.status != 200:
         raise Refused(answer)
 
 
-async def _write_file(desk: TrackingProxy, visit: ProxiedCall, trace_id: str) -> None:
+async def _write_file(proxy: TrackingProxy, proxied: ProxiedCall, trace_id: str) -> None:
     """One after the other for each trace, or an older state could replace a newer one."""
-    lock = _locks.setdefault(f"{desk.workspace_id}/{trace_id}", asyncio.Lock())
+    lock = _locks.setdefault(f"{proxy.workspace_id}/{trace_id}", asyncio.Lock())
     async with lock:
-        answer = await desk.child.request("GET", "/ajax-api/3.0/mlflow/get-trace-artifact", f"request_id={trace_id}")
+        answer = await proxy.child.request("GET", "/ajax-api/3.0/mlflow/get-trace-artifact", f"request_id={trace_id}")
         if answer.status != 200:
             raise Refused(answer)
-        await desk.files.write(visit.actor, visit.request.id, "trace", trace_id, TRACE_DATA, answer.body)
+        await proxy.files.write(proxied.actor, proxied.request.id, "trace", trace_id, TRACE_DATA, answer.body)
 
 
 def _answer(batch: SpanBatch) -> Response:

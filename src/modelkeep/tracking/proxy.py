@@ -1,4 +1,4 @@
-"""What the acts of the workspace share: the child, the rules, the files, the audit log, and who is calling."""
+"""What the handlers of tracking calls share: the child, the rules, the files, the audit log, and who is calling."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -120,28 +120,28 @@ class TrackingProxy:
             raise Refused(answer)
         return answer
 
-    async def respond(self, visit: ProxiedCall, document: Json) -> Response:
+    async def respond(self, proxied: ProxiedCall, document: Json) -> Response:
         """The child's answer with everything that this caller must see differently."""
         runs = answers.run_ids_with_inputs(document)
         sources: answers.Sources = {}
         if runs:
             async with self.db.read() as tx:
                 sources = await rows.inputs_of(tx, self.workspace_id, runs)
-        return answers.respond(answers.show(document, visit.client_locations, sources))
+        return answers.respond(answers.show(document, proxied.client_locations, sources))
 
-    def event(self, visit: ProxiedCall, event: str, targets: list[tuple[str, str]], reason: str = "") -> AuditEvent:
+    def event(self, proxied: ProxiedCall, event: str, targets: list[tuple[str, str]], reason: str = "") -> AuditEvent:
         """A success for the audit log. `targets`: (kind, id)."""
-        actor = visit.actor
+        actor = proxied.actor
         return AuditEvent(
             new_id(),
             now_ms(),
             event,
-            visit.operation,
+            proxied.operation,
             actor.id,
             actor.name,
             actor.token_id,
             actor.source,
-            visit.request.id,
+            proxied.request.id,
             _targets(targets),
             "{}",
             "{}",
@@ -152,7 +152,7 @@ class TrackingProxy:
 
     async def record(
         self,
-        visit: ProxiedCall,
+        proxied: ProxiedCall,
         targets: list[tuple[str, str]],
         *,
         event: str = "",
@@ -161,14 +161,14 @@ class TrackingProxy:
     ) -> None:
         """One row of the audit log. `targets`: (kind, id)."""
         await self.auditor.record(
-            visit.actor,
+            proxied.actor,
             Act(
-                event or visit.call.route.event or "tracking.refused",
-                visit.operation,
+                event or proxied.call.route.event or "tracking.refused",
+                proxied.operation,
                 list(_targets(targets)),
                 outcome,
                 reason,
-                visit.request.id,
+                proxied.request.id,
             ),
         )
 

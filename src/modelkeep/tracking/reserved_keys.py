@@ -51,7 +51,7 @@ def neutralize(route: TrackingRoute, fields: Json, caller: str) -> None:
         for key in _explicit_keys(fields):
             if is_reserved(key):
                 raise InvalidArgument(f"The server sets '{key[:100]}' itself. Choose another key.")
-    _clean(fields, caller if route.act in _CREATES else "")
+    _clean(fields, caller if route.handler in _CREATES else "")
 
 
 def _fold(key: str) -> str:

@@ -82,7 +82,7 @@ class TrackingRoute(msgspec.Struct, frozen=True):
     method: str
     path: str
     checks: tuple[Check, ...] = ()
-    act: CallHandler = "forward"
+    handler: CallHandler = "forward"
     event: str = ""
     """For the audit log: what a success is called; '' for reads and the stream of metrics, parameters and tags."""
     repeated: tuple[str, ...] = ()

@@ -18,38 +18,38 @@ _IN_SPANS = re.compile(r"\btraces?\s*\.\s*text\b|(?<![\w.])spans?\s*\.\s*\w+", r
 _PLACE = "trace.trace_info.trace_location.mlflow_experiment.experiment_id"
 
 
-async def start_trace(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def start_trace(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """A trace of one of the caller's experiments; the same trace may be sent again. Raises InvalidArgument."""
-    info: Json = visit.call.fields["trace"]["trace_info"]
-    trace_id, experiment_id = info.get("trace_id"), values(visit.call.fields, _PLACE)[0]
-    if not isinstance(trace_id, str) or not await _claim(desk, trace_id, experiment_id):
+    info: Json = proxied.call.fields["trace"]["trace_info"]
+    trace_id, experiment_id = info.get("trace_id"), values(proxied.call.fields, _PLACE)[0]
+    if not isinstance(trace_id, str) or not await _claim(proxy, trace_id, experiment_id):
         raise InvalidArgument("A trace's id is 'tr-' and letters, digits, '-' and '_'.")
     info["trace_location"] = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}
     if not isinstance(info.get("tags") or {}, dict):
         raise InvalidArgument("Field 'tags' must be an object.")
     # Only the trace's info: spans travel as an artifact.
-    visit.call.fields["trace"] = {"trace_info": info}
-    return await desk.respond(visit, await desk.forward(visit.call))
+    proxied.call.fields["trace"] = {"trace_info": info}
+    return await proxy.respond(proxied, await proxy.forward(proxied.call))
 
 
-async def _claim(desk: TrackingProxy, trace_id: str, experiment_id: str) -> bool:
-    home = (await desk.access.locate(TrackedKind.TRACE, [trace_id])).get(trace_id)
+async def _claim(proxy: TrackingProxy, trace_id: str, experiment_id: str) -> bool:
+    home = (await proxy.access.locate(TrackedKind.TRACE, [trace_id])).get(trace_id)
     if home is None:
         if not _TRACE_ID.fullmatch(trace_id):
             return False
-        home = await desk.access.place(TrackedKind.TRACE, trace_id, experiment_id)
+        home = await proxy.access.place(TrackedKind.TRACE, trace_id, experiment_id)
     if home != experiment_id:
         raise AlreadyExists(f"Trace '{trace_id}' already exists.")
     return True
 
 
-async def start_trace_v2(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def start_trace_v2(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """The older call; the child makes the id."""
-    values(visit.call.fields, "tags[].key")  # a list of objects
-    document = await desk.forward(visit.call)
+    values(proxied.call.fields, "tags[].key")  # a list of objects
+    document = await proxy.forward(proxied.call)
     info = document["trace_info"]
-    await desk.access.place(TrackedKind.TRACE, info["request_id"], info["experiment_id"])
-    return await desk.respond(visit, document)
+    await proxy.access.place(TrackedKind.TRACE, info["request_id"], info["experiment_id"])
+    return await proxy.respond(proxied, document)
 
 
 def check_filters(fields: Json) -> None:
@@ -64,27 +64,27 @@ def check_filters(fields: Json) -> None:
             )
 
 
-async def search_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def search_traces(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """Traces of those of the named experiments that the caller may see. Raises InvalidArgument."""
-    experiment_ids = values(visit.call.fields, "locations[].mlflow_experiment.experiment_id")
-    if not experiment_ids or len(experiment_ids) != len(visit.call.fields["locations"]):
+    experiment_ids = values(proxied.call.fields, "locations[].mlflow_experiment.experiment_id")
+    if not experiment_ids or len(experiment_ids) != len(proxied.call.fields["locations"]):
         raise InvalidArgument("Name the experiments to search as `locations`: traces are kept in experiments only.")
-    seen = await visible_among(desk, visit, experiment_ids)
+    seen = await visible_among(proxy, proxied, experiment_ids)
     if not seen:
         return answers.respond({})
-    visit.call.fields["locations"] = [
+    proxied.call.fields["locations"] = [
         {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": e}} for e in seen
     ]
-    return await desk.respond(visit, await desk.forward(visit.call))
+    return await proxy.respond(proxied, await proxy.forward(proxied.call))
 
 
-async def visible_traces(desk: TrackingProxy, visit: ProxiedCall) -> Response:
+async def visible_traces(proxy: TrackingProxy, proxied: ProxiedCall) -> Response:
     """The infos of those of these traces that the caller may see."""
-    trace_ids = visit.call.texts("trace_ids")
-    homes = await desk.access.locate(TrackedKind.TRACE, trace_ids)
-    levels = await desk.access.levels(visit.actor, set(homes.values()))
+    trace_ids = proxied.call.texts("trace_ids")
+    homes = await proxy.access.locate(TrackedKind.TRACE, trace_ids)
+    levels = await proxy.access.levels(proxied.actor, set(homes.values()))
     seen = [t for t in trace_ids if t in homes and levels.get(homes[t], None) is not None]
     if not seen:
         return answers.respond({})
-    visit.call.fields["trace_ids"] = seen
-    return await desk.respond(visit, await desk.forward(visit.call))
+    proxied.call.fields["trace_ids"] = seen
+    return await proxy.respond(proxied, await proxy.forward(proxied.call))

@@ -203,11 +203,11 @@ def test_the_next_minute_begins_anew_and_networks_are_counted_apart(
 
 
 def test_failures_of_so_many_addresses_are_kept_and_no_more() -> None:
-    guesses = FailedLoginLimiter(1)
+    failed_logins = FailedLoginLimiter(1)
     for index in range(GUESSERS_KNOWN + 500):
-        guesses.failed("token", "guess", f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}", 0)
-    assert len(guesses._failures) == GUESSERS_KNOWN  # pyright: ignore[reportPrivateUsage]
+        failed_logins.failed("token", "guess", f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}", 0)
+    assert len(failed_logins._failures) == GUESSERS_KNOWN  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(TooManyFailures):
-        guesses.failed("token", "guess", "10.0.40.1", 0)
+        failed_logins.failed("token", "guess", "10.0.40.1", 0)
     for door in ("sign-in page", "client secret", "assertion", "provider"):
-        guesses.failed(door, "guess", "10.0.40.1", 0)
+        failed_logins.failed(door, "guess", "10.0.40.1", 0)

@@ -87,7 +87,7 @@ def oauth(error: RegistryError) -> tuple[int, TokenError]:
     return error.status, {"error": word, "error_description": harmless(error.message)}
 
 
-def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, account_id: str) -> list[Route]:
+def routes(signing_in: SignIn, codes: ToolSignIn, failed_logins: FailedLoginLimiter, account_id: str) -> list[Route]:
     def at(request: Request, path: dict[str, str]) -> str:
         if path.get("account_id", account_id) != account_id:
             raise NotFound("There is no such account here. GET /.well-known/databricks-config tells the account's id.")
@@ -122,11 +122,11 @@ def routes(signing_in: SignIn, codes: ToolSignIn, guesses: FailedLoginLimiter, a
             )
         caller = Caller(request.source, request.id, request.site.workspace_id)
         if of_person:
-            return json_response(await _by_person(codes, guesses, request, form, caller), headers=_NOT_KEPT)
+            return json_response(await _by_person(codes, failed_logins, request, form, caller), headers=_NOT_KEPT)
         if grant == "client_credentials":
-            issued = await _by_secret(signing_in, guesses, request, form, caller)
+            issued = await _by_secret(signing_in, failed_logins, request, form, caller)
         elif grant == EXCHANGE:
-            issued = await _by_assertion(signing_in, guesses, form, caller)
+            issued = await _by_assertion(signing_in, failed_logins, form, caller)
         else:
             raise UnsupportedGrant(
                 f"Grants here are authorization_code, refresh_token, client_credentials and {EXCHANGE}."
@@ -220,7 +220,7 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[list[str], str
 
 
 async def _by_person(
-    codes: ToolSignIn, guesses: FailedLoginLimiter, request: Request, form: dict[str, str], caller: Caller
+    codes: ToolSignIn, failed_logins: FailedLoginLimiter, request: Request, form: dict[str, str], caller: Caller
 ) -> AccessToken:
     """For a code, or for a refresh token, of a client without a secret. Raises InvalidArgument, InvalidGrant, TooManyFailures."""
     client_ids, secret = _credentials(request, form)
@@ -233,7 +233,7 @@ async def _by_person(
     try:
         tokens = await _traded(codes, form, client_id, proof, caller)
     except InvalidGrant:
-        guesses.failed("authorization", proof, caller.source, now_ms())
+        failed_logins.failed("authorization", proof, caller.source, now_ms())
         raise
     token: AccessToken = {
         "access_token": tokens.access,
@@ -254,7 +254,7 @@ async def _traded(codes: ToolSignIn, form: dict[str, str], client_id: str, proof
 
 
 async def _by_secret(
-    signing_in: SignIn, guesses: FailedLoginLimiter, request: Request, form: dict[str, str], caller: Caller
+    signing_in: SignIn, failed_logins: FailedLoginLimiter, request: Request, form: dict[str, str], caller: Caller
 ) -> Issued:
     client_ids, secret = _credentials(request, form)
     if form.get("client_id", client_ids[0]) not in client_ids:
@@ -266,12 +266,12 @@ async def _by_secret(
         except Unauthenticated as error:
             refusal = error
     if refusal.message == BAD_CLIENT:
-        guesses.failed("client secret", client_ids[0], caller.source, now_ms())
+        failed_logins.failed("client secret", client_ids[0], caller.source, now_ms())
     raise refusal
 
 
 async def _by_assertion(
-    signing_in: SignIn, guesses: FailedLoginLimiter, form: dict[str, str], caller: Caller
+    signing_in: SignIn, failed_logins: FailedLoginLimiter, form: dict[str, str], caller: Caller
 ) -> Issued:
     if form.get("subject_token_type") not in _JWT:
         raise BadGrant(f"Only tokens of type {_JWT[0]} are exchanged here.")
@@ -281,5 +281,5 @@ async def _by_assertion(
     try:
         return await signing_in.by_assertion(client_id, form.get("subject_token", ""), caller)
     except Unauthenticated:
-        guesses.failed("assertion", client_id, caller.source, now_ms())
+        failed_logins.failed("assertion", client_id, caller.source, now_ms())
         raise

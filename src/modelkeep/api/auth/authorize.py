@@ -114,8 +114,8 @@ def _consent(asking: Asking, fields: dict[str, str]) -> Consent:
 class Consents:
     """The routes, for the workspace's address and for the account's."""
 
-    def __init__(self, door: Authenticator, codes: ToolSignIn, account_id: str) -> None:
-        self._door = door
+    def __init__(self, authenticator: Authenticator, codes: ToolSignIn, account_id: str) -> None:
+        self._authenticator = authenticator
         self._codes = codes
         self._account_id = account_id
 
@@ -166,7 +166,7 @@ class Consents:
                 return asking.back(issuer, error=refused.error, error_description=refused.description)
             cookie = session_cookie(request)
             try:
-                person = await self._door.actor(cookie, request, session=True) if cookie else None
+                person = await self._authenticator.actor(cookie, request, session=True) if cookie else None
             except Unauthenticated:
                 person = None
             if person is None:

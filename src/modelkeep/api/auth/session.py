@@ -71,10 +71,10 @@ class SignInPages:
     """The sign-in page's routes."""
 
     def __init__(
-        self, door: Authenticator, signing_in: SignIn, provider: Provider | None, name: str, home: str
+        self, authenticator: Authenticator, signing_in: SignIn, provider: Provider | None, name: str, home: str
     ) -> None:
         """`name`: of the provider. `home`: the path that a signed-in browser starts at."""
-        self._door = door
+        self._authenticator = authenticator
         self._signing_in = signing_in
         self._provider = provider
         self._name = name if provider else ""
@@ -134,7 +134,7 @@ class SignInPages:
             raise InvalidArgument("The form has more fields than the sign-in page sends.") from error
         next, token = _inside(form.get("next", ["/"])[0]), form.get("token", [""])[0].strip()
         try:
-            bearer = await self._door.actor(token, request, door="sign-in page")
+            bearer = await self._authenticator.actor(token, request, place="sign-in page")
             return self._signed_in(request, await self._signing_in.by_token(bearer, _caller(request)), next)
         except (Unauthenticated, NotAssigned) as error:
             return self._refused(next, error)
@@ -166,7 +166,7 @@ class SignInPages:
         assert self._provider is not None
         now = now_ms()
         try:
-            self._door.guesses.check("provider", "", request.source, now)
+            self._authenticator.failed_logins.check("provider", "", request.source, now)
             cookie, here = session_cookie(request, _PENDING), f"{request.site.address}{CALLBACK}"
             person, pending = await self._provider.finish(_answer(request), cookie, here)
             session = await self._signing_in.by_provider(person, pending.state, _caller(request))
@@ -183,7 +183,7 @@ class SignInPages:
         if not isinstance(error, Unauthenticated) or isinstance(error, TooManyFailures):
             return error
         try:
-            self._door.guesses.failed("provider", "", request.source, now)
+            self._authenticator.failed_logins.failed("provider", "", request.source, now)
         except TooManyFailures as last:
             return last
         return error
@@ -191,7 +191,7 @@ class SignInPages:
     async def _enter(self, request: Request, session: Issued) -> None:
         """Raises NotAssigned, and ends the session, where somebody has no business in this workspace."""
         try:
-            await self._door.actor(session.token, request, session=True)
+            await self._authenticator.actor(session.token, request, session=True)
         except NotAssigned:
             await self._signing_in.end_session(session.token, _caller(request))
             raise

@@ -110,10 +110,10 @@ def routes(engine: Engine, signer: Signer, places: TrackedPaths | None = None) -
     refused = tuple(Answer(status) for status in (400, 403, 404, 409, 503))
     done = (Answer(type=dict), *refused)
     signed = [
-        Route("GET", target, handler=handlers.use_url, public=True, answers=(*read, *refused)),
-        Route("HEAD", target, handler=handlers.use_url, public=True, answers=(*read, *refused)),
-        Route("PUT", target, handler=handlers.use_url, public=True, sends=file_bytes, answers=done),
-        Route("DELETE", target, handler=handlers.use_url, public=True, answers=done),
+        Route("GET", target, handler=handlers.serve_presigned_url, public=True, answers=(*read, *refused)),
+        Route("HEAD", target, handler=handlers.serve_presigned_url, public=True, answers=(*read, *refused)),
+        Route("PUT", target, handler=handlers.serve_presigned_url, public=True, sends=file_bytes, answers=done),
+        Route("DELETE", target, handler=handlers.serve_presigned_url, public=True, answers=done),
     ]
     return [*(msgspec.structs.replace(route, render=render) for route in every), *signed]
 
@@ -178,7 +178,7 @@ class FilesApi:
         vended = await self._do(request, actor, operation)
         return json_response(_url_answer(self._url(request, actor, "GET", operation, vended)))
 
-    async def use_url(self, request: Request, _: Actor, path: dict[str, str]) -> Response:
+    async def serve_presigned_url(self, request: Request, _: Actor, path: dict[str, str]) -> Response:
         """What a signed URL is for. A credential that comes along is not looked at."""
         url, actor = await self._urls.check(path["token"], request.method, request.source, request.site.workspace_id)
         target = FileTarget("", ArtifactPath.file(url.path), full_name(url), url.version, url.kind, url.id)

@@ -9,7 +9,7 @@ import msgspec
 from modelkeep.api.app import App, TrackingHandler
 from modelkeep.api.authentication import Authenticator
 from modelkeep.api.errors import databricks
-from modelkeep.api.model_shapes import Reach, named
+from modelkeep.api.model_shapes import FileAccess, named
 from modelkeep.api.request_workspace import WorkspaceResolver
 from modelkeep.api.unity_catalog import (
     external_lineage,
@@ -83,9 +83,9 @@ def speaks_oss(user_agent: bytes) -> bool:
     return user_agent.startswith((b"OpenAPI-Generator/", b"mlflow-python-client/"))
 
 
-def routes(metastore_id: str, words: Words, reach: Reach) -> list[Route]:
-    """All native routes as one family of clients hears them. `reach`: how clients without signed URLs get to files."""
-    file_access = None if words.signed_urls else reach
+def routes(metastore_id: str, words: Words, access: FileAccess) -> list[Route]:
+    """All native routes as one family of clients hears them. `access`: how clients without signed URLs get to files."""
+    file_access = None if words.signed_urls else access
     return spoken(
         [
             *containers.routes(metastore_id),
@@ -146,15 +146,15 @@ class UserAgentDispatcher(App):
     def __init__(
         self,
         engine: Engine,
-        door: Authenticator,
+        authenticator: Authenticator,
         routes: Sequence[Route],
         other: Sequence[Route],
-        sites: WorkspaceResolver,
+        resolver: WorkspaceResolver,
         tracking: TrackingHandler | None = None,
     ) -> None:
         """`other`: all routes as clients of open-source Unity Catalog are answered."""
-        super().__init__(engine, door, routes, sites, tracking)
-        self.other = App(engine, door, other, sites, tracking)
+        super().__init__(engine, authenticator, routes, resolver, tracking)
+        self.other = App(engine, authenticator, other, resolver, tracking)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and speaks_oss(dict(scope["headers"]).get(b"user-agent", b"")):

@@ -8,9 +8,9 @@ import msgspec
 
 from modelkeep.api import client_lineage as said
 from modelkeep.api.model_shapes import (
+    FileAccess,
     Id,
     Place,
-    Reach,
     StorageMode,
     Tag,
     model_in,
@@ -274,19 +274,19 @@ def one_version(metastore_id: str, place: Place = named) -> Callable[..., Any]:
     return write
 
 
-def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
-    """`reach`: how the clients get to files; None if they fetch the files of DEFAULT_STORAGE by signed URLs."""
-    place = reach.place if reach else named
+def routes(metastore_id: str, file_access: FileAccess | None = None) -> list[Route]:
+    """`file_access`: how the clients get to files; None if they fetch the files of DEFAULT_STORAGE by signed URLs."""
+    place = file_access.place if file_access else named
     create, read_one, created = _create_version, _get_version, place
     read_place = place
-    if reach and reach.way == "folder":
-        create, read_one, created = _create_in_folder, _get_in_folder, reach.uri
-        read_place = _exported(reach)
-    elif reach and not reach.way:
+    if file_access and file_access.way == "folder":
+        create, read_one, created = _create_in_folder, _get_in_folder, file_access.uri
+        read_place = _exported(file_access)
+    elif file_access and not file_access.way:
         create = _no_files
 
     def create_from_source(f: UnityCatalogCreateVersion, request: Request) -> msgspec.Struct:
-        if reach is not None and not f.source:  # required by open-source Unity Catalog's specification
+        if file_access is not None and not f.source:  # required by open-source Unity Catalog's specification
             raise InvalidArgument("Field 'source' is missing from the request.")
         return create(f, request)
 
@@ -321,17 +321,23 @@ def routes(metastore_id: str, reach: Reach | None = None) -> list[Route]:
         Route("GET", by_number, UnityCatalogGetVersion, read_one, visible_version),
         Route("PATCH", by_number, UnityCatalogUpdateVersion, _update_version, whole),
         Route("DELETE", by_number, UnityCatalogVersion, _delete_version),
-        Route("PATCH", f"{by_number}/finalize", UnityCatalogVersion, _finalize_unsigned if reach else _finalize, whole),
+        Route(
+            "PATCH",
+            f"{by_number}/finalize",
+            UnityCatalogVersion,
+            _finalize_unsigned if file_access else _finalize,
+            whole,
+        ),
         Route(
             "POST",
             f"{PREFIX}/temporary-model-version-credentials",
             UnityCatalogCredentials,
-            _credentials if reach is None or reach.way else _no_files,
+            _credentials if file_access is None or file_access.way else _no_files,
             _vended,
         ),
     ]
 
 
-def _exported(reach: Reach) -> Place:
+def _exported(file_access: FileAccess) -> Place:
     """The folder of a version that has been exported, for a request that reads this version."""
-    return lambda version: reach.uri(version) if version.status == Status.READY else named(version)
+    return lambda version: file_access.uri(version) if version.status == Status.READY else named(version)

@@ -265,10 +265,10 @@ async def create_token(ctx: WriteCtx, req: CreateToken) -> NewToken:
     holder = await named(ctx, _self_or_admin(ctx, req.principal))
     if holder.kind == "GROUP":
         raise InvalidArgument("A group has no tokens; make one for a user or a service principal.")
-    return await mint(ctx, holder, req.comment, req.lifetime_ms)
+    return await issue_token(ctx, holder, req.comment, req.lifetime_ms)
 
 
-async def mint(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
+async def issue_token(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int | None) -> NewToken:
     """A new token. It lives as long as the caller asks for, at most as long as the setting and its origin allow, and ends with
     its origin if it is bound to one. Raises InvalidArgument, PermissionDenied, Unauthenticated."""
     await check_may_use_tokens(ctx, holder)
@@ -309,7 +309,7 @@ async def mint(ctx: WriteCtx, holder: Principal, comment: str, lifetime_ms: int 
 
 async def create_token_for(ctx: WriteCtx, req: CreateTokenFor) -> NewToken:
     holder = await named(ctx, req.application_id, "SERVICE_PRINCIPAL")
-    return await mint(ctx, holder, req.comment, req.lifetime_ms)
+    return await issue_token(ctx, holder, req.comment, req.lifetime_ms)
 
 
 def _self_or_admin(ctx: ReadCtx, principal: str) -> str:
