@@ -62,6 +62,69 @@ PROMPT_LINKS = 1_000
 PROMPT_LINKS_AT_ONCE = 100
 """Links (versions times runs, models or traces) that one call may make."""
 
+# --- model serving endpoints -----------------------------------------------------------------------------------------
+
+SERVING_ENDPOINTS = 200
+"""Serving endpoints of one workspace."""
+SERVED_ENTITIES = 10
+"""Served entities of one endpoint, as at Databricks."""
+SERVING_TAGS = 50
+"""Tags of one endpoint."""
+SERVING_TAG_CHARACTERS = 256
+"""Characters of a tag's key, and of its value."""
+SERVING_ENVIRONMENT_VARIABLES = 50
+"""Environment variables of one served entity."""
+SERVING_ENVIRONMENT_BYTES = 16 << 10
+"""Characters of their names and values together."""
+SERVING_PERMISSIONS = 100
+"""Principals that an endpoint's permissions name."""
+SERVING_TICK_S = 1.0
+"""Between two looks at the endpoints, their aliases and their creators' rights."""
+SERVING_MODEL_BYTES = 20 << 30
+"""Bytes of a version's files that are written out to be served."""
+SERVING_MODEL_FILES = 10_000
+"""Their number."""
+SERVING_LOAD_S = 15 * 60.0
+"""How long a model may take to load."""
+SERVING_STOP_S = 5.0
+"""How long a model's process may take to end after SIGTERM, before it is killed."""
+SERVING_DRAIN_S = 120.0
+"""How long requests of a version that is replaced may go on, before its process is stopped."""
+SERVING_MEMORY_BYTES = 8 << 30
+"""Memory of its own that one model's process may use (RLIMIT_DATA)."""
+SERVING_FILE_BYTES = 1 << 30
+"""Bytes of a file that a model's process writes."""
+SERVING_DESCRIPTORS = 1024
+"""Open files and sockets of a model's process."""
+SERVING_LOG_BYTES = 256 << 10
+"""The end of a model's log that is kept."""
+SERVING_IDLE_S = 30 * 60.0
+"""Without a query for as long, a served entity with scale_to_zero_enabled has no process, until the next query."""
+SERVING_RETRY_S = 60.0
+"""After a version that an alias leads to did not load, before it is tried again."""
+SERVING_REASON_CHARACTERS = 2_000
+"""Of the last lines of a log that say why a model does not load."""
+SERVING_BODY_BYTES = 16 << 20
+"""Body of a query, as at Databricks."""
+SERVING_PREDICT_S = 120.0
+"""How long a query may take, from the model's start to the first byte of its answer."""
+SERVING_QUEUE_FACTOR = 8
+"""Queries that wait or run at a served entity, as a multiple of those that run at once; the next gets 429."""
+SERVING_ERROR_BYTES = 1 << 20
+"""Of a model's refusal that is read to put it into words of the API."""
+SERVING_HEAD_BYTES = 64 << 10
+"""Of the head of a model's answer."""
+SERVING_IDLE_CONNECTIONS = 8
+"""Open connections to one model's process that wait for the next query."""
+SERVING_REQUIREMENTS_BYTES = 256 << 10
+"""Of a model's requirements.txt."""
+SERVING_REQUIREMENTS = 1_000
+"""Lines of it."""
+SERVING_BUILD_S = 20 * 60.0
+"""How long one environment may take to build."""
+SERVING_BUILDS = 1
+"""Environments that are built at the same time."""
+
 # --- pages of lists --------------------------------------------------------------------------------------------------
 
 PAGE_TOKEN_BLOCK_BYTES = 256

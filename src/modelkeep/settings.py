@@ -50,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Existing folder for files of `uc:` clients on this machine. It trusts every user who can reach it."""
     workspace: bool = True
     """Run MLflow's tracking server behind this one (needs the extra `workspace`)."""
+    serving: Literal["local", "off"] = "local"
+    """Where serving endpoints run their models: local (processes of this server; needs the extra `serving`) or off."""
     workspace_id: str = "1"
     """Number of the default workspace. Clients read it as a number."""
     public_url: str = ""

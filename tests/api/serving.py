@@ -447,6 +447,30 @@ class World:
         fields = msgspec.structs.fields(route.fields)
         return {field.encode_name: known[field.encode_name] for field in fields if field.encode_name in known}
 
+    @cached_property
+    def endpoint(self) -> str:
+        """The name of a serving endpoint without a model. Made when a route asks for one."""
+        name = f"e_{uuid.uuid4().hex[:8]}"
+        self._site.ok("POST", "/api/2.0/serving-endpoints", {"name": name})
+        return name
+
+    def values_of_serving(self, route: Route) -> dict[str, Any]:
+        """As `values`, for serving endpoints."""
+        if "{" not in route.path:
+            return {"name": f"e_{uuid.uuid4().hex[:8]}"} if route.method == "POST" else {}
+        entity = {"entity_name": self.model, "entity_version": "1"}
+        bodies: dict[str, dict[str, Any]] = {
+            "config": {"served_entities": [entity]},
+            "tags": {"add_tags": [{"key": "team", "value": "x"}]},
+        }
+        if "{serving_endpoint_id}" in route.path:
+            entry = {"group_name": self.group, "permission_level": "CAN_QUERY"}
+            listed = {} if route.method == "GET" else {"access_control_list": [entry]}
+            endpoint = self._site.ok("GET", f"/api/2.0/serving-endpoints/{self.endpoint}")
+            return {"serving_endpoint_id": endpoint["id"], **listed}
+        in_path = {"entity": "absent"} if "{entity}" in route.path else {}
+        return {"name": self.endpoint, **in_path, **bodies.get(route.path.rpartition("/")[2], {})}
+
     def values_of_sign_in(self, route: Route) -> dict[str, Any]:
         """As `values`, for secrets and federation policies."""
         known = {"id": self.robot_id, "account_id": self.account, "secret_id": "absent", "policy_id": "absent"}
@@ -472,6 +496,8 @@ class World:
             return {"id": WAREHOUSE_ID} if "{id}" in route.path else {}
         if (known := self.values_of_governance(route)) is not None:
             return known
+        if "serving-endpoints" in route.path:
+            return self.values_of_serving(route)
         if route.path == "/api/2.0/permissions/authorization/tokens":
             return {"access_control_list": [{"group_name": "users", "permission_level": "CAN_USE"}]}
         if "/prompt" in route.path:

@@ -10,6 +10,7 @@ from api.serving import DATABRICKS_UC, UC, Site, World, site
 from modelkeep.api.account import answers as account
 from modelkeep.api.databricks_uc import answers as databricks_uc
 from modelkeep.api.mlflow import answers as mlflow
+from modelkeep.api.serving import answers as serving
 from modelkeep.api.unity_catalog import answers as unity
 
 __all__ = ["site"]
@@ -21,6 +22,7 @@ DESCRIBED = (
     "/api/2.0/preview/scim",
     "/api/2.0/token",
     "/api/2.0/accounts",
+    "/api/2.0/serving-endpoints",
 )
 
 NULLS_OF_DELTA = {
@@ -36,7 +38,9 @@ def _nullable(hint: Any) -> bool:
     return hint is NoneType or any(_nullable(part) for part in get_args(hint))
 
 
-@pytest.mark.parametrize("answers", [unity, account, databricks_uc, mlflow], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "answers", [unity, account, databricks_uc, mlflow, serving], ids=lambda module: module.__name__
+)
 def test_no_type_of_an_answer_has_a_null(answers: ModuleType) -> None:
     types = [kind for _, kind in inspect.getmembers(answers) if is_typeddict(kind)]
     assert len(types) > 5

@@ -86,6 +86,8 @@ ANYONE = {
         for base in (SCIM, SCIM_ACCOUNT)
         for path in ("Users", "Groups", "ServicePrincipals", "ServiceProviderConfig", "ResourceTypes", "Schemas")
     ),
+    "GET /api/2.0/serving-endpoints",
+    "POST /api/2.0/serving-endpoints",
     "GET /api/2.1/tag-policies",
     "GET /api/2.1/tag-policies/{tag_key}",
     f"GET {V1}/access-requests",

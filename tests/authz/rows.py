@@ -51,6 +51,8 @@ from modelkeep.core.operations.models import (
     signed_registration,
     versions,
 )
+from modelkeep.core.operations.serving import endpoints
+from modelkeep.core.operations.serving import permissions as endpoint_permissions
 from modelkeep.core.operations.tables import credentials as table_credentials
 from modelkeep.core.operations.tables import delta_commits, delta_tables, external_locations, validation
 from modelkeep.domain.kinds import Kind
@@ -61,6 +63,7 @@ from modelkeep.domain.paths import ROOT, ArtifactPath
 from modelkeep.domain.privileges import ON_MODEL, Privilege
 from modelkeep.domain.scim.patch import PatchOperation
 from modelkeep.domain.scim.resources import DesiredPrincipal
+from modelkeep.domain.serving import Level
 from modelkeep.domain.storage_urls import parse_storage_url
 from modelkeep.domain.workspace_paths import ObjectLevel
 
@@ -288,6 +291,7 @@ def rows(ids: dict[str, str]) -> list[Row]:
     ours = run_events.Dataset("unity_catalog", TABLE)
     Q, prompt = "Prompts", leaf(PROMPT, Kind.PROMPT)
     T = "Protected aliases, governed tags, requests for access"
+    K, served = "Serving endpoints", (endpoints.ServedModel(m, "1"),)
     W, walled, text = "Workspaces, and catalogs bound to some", name(WALLED), name(SHOWN)
     volume, table, function = leaf(VOLUME, Kind.VOLUME), leaf(TABLE, Kind.TABLE), leaf(FUNCTION, Kind.FUNCTION)
     new_volume, a_file, folder = leaf("prod.ml.fresh", Kind.VOLUME), ArtifactPath("a.bin"), ArtifactPath("folder")
@@ -937,6 +941,25 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(W, "vend_upload, read-only", files.VendUpload(path=extra, name=text, version=1)),
         Row(W, "change_tags, read-only", models.ChangeTags(text, None, {"team": "b"})),
         Row(W, "create_schema, read-only", catalogs.CreateSchema(name=text.parent.parent.child("fresh"))),
+        Row(K, "create_endpoint without a model", endpoints.CreateEndpoint(endpoint="fresh")),
+        Row(K, "create_endpoint of churn", endpoints.CreateEndpoint(endpoint="fresh", models=served)),
+        Row(K, "get_endpoint", endpoints.GetEndpoint("scores")),
+        Row(
+            K,
+            "list_endpoints: sees scores",
+            endpoints.ListEndpoints(),
+            lambda result: "1" if any(endpoint.name == "scores" for endpoint in result) else "0",
+        ),
+        Row(K, "update_endpoint_config", endpoints.UpdateEndpointConfig("scores", models=served)),
+        Row(K, "patch_endpoint_tags", endpoints.PatchEndpointTags("scores", add=(("a", "b"),))),
+        Row(K, "delete_endpoint", endpoints.DeleteEndpoint("scores")),
+        Row(K, "query_endpoint", endpoints.QueryEndpoint("scores")),
+        Row(K, "get_endpoint_permissions", endpoint_permissions.GetEndpointPermissions(ids["endpoint"])),
+        Row(
+            K,
+            "set_endpoint_permissions",
+            endpoint_permissions.SetEndpointPermissions(ids["endpoint"], (), replace=True),
+        ),
         Row(A, "find_audit", audit_log.FindAudit()),
         Row(A, "export_audit", audit_log.ExportAudit()),
         Row(A, "list_archives", audit_log.ListArchives()),
@@ -947,6 +970,13 @@ def rows(ids: dict[str, str]) -> list[Row]:
         Row(A, "get_storage", explorer.GetStorage()),
         Row(A, "list_jobs", audit_log.ListJobs()),
     ]
+
+
+class _NoModels:
+    """In the place of an engine of serving endpoints, for who may ask for one."""
+
+    def wake(self) -> None:
+        """Nothing is to be done."""
 
 
 class _Echo:
@@ -960,7 +990,7 @@ class _Echo:
 
 async def build(w: World) -> dict[str, str]:
     """prod.ml.churn with a READY version 1 (@champion, tags, lineage) and a complete PENDING version 2."""
-    w.engine.services = msgspec.structs.replace(w.engine.services, writer=_Echo())
+    w.engine.services = msgspec.structs.replace(w.engine.services, writer=_Echo(), serving=_NoModels())
     for group in (
         "metastore admins",
         "model owners",
@@ -1040,6 +1070,14 @@ async def build(w: World) -> dict[str, str]:
     await w.grant("outer readers", f"EXECUTE@{MODEL}+{USE}")
     await w.user("account admin".replace(" ", "-"), account_admin=True)
     await w.user("somebody")
+    endpoint = await w.as_("maker").do(endpoints.CreateEndpoint(endpoint="scores"))
+    levels: tuple[tuple[str, Level], ...] = (
+        ("inner readers", "CAN_VIEW"),
+        ("movers", "CAN_QUERY"),
+        ("tag managers", "CAN_MANAGE"),
+    )
+    permissions = tuple(endpoint_permissions.EndpointPermission(group, ("GROUP",), level) for group, level in levels)
+    await w.as_("maker").do(endpoint_permissions.SetEndpointPermissions(endpoint.id, permissions, replace=True))
     for who in ACTORS:
         await w.user(who.user)
         await w.grant(who.user, who.granted_at)
@@ -1059,7 +1097,7 @@ async def build(w: World) -> dict[str, str]:
     ids = {"token": token.info.id, "token origin": token.info.origin_id, "upload": upload, "somebody": str(number)}
     ids["group"] = str((await w.rows("SELECT number FROM principals WHERE name = 'outer readers'"))[0][0])
     ids["shared folder"] = await _share_folder(w)
-    return ids | {"robot": robot, "secret": secret.info.id} | storage_ids | await _govern(w)
+    return ids | {"robot": robot, "secret": secret.info.id} | storage_ids | {"endpoint": endpoint.id} | await _govern(w)
 
 
 async def _share_folder(w: World) -> str:

@@ -40,7 +40,7 @@ def test_each_operation_on_a_securable_has_a_label_and_others_have_none() -> Non
 
 
 def test_each_operation_states_databricks_name_of_it() -> None:
-    services = {"unityCatalog", "accounts", "filesystem", "workspace"}
+    services = {"unityCatalog", "accounts", "filesystem", "workspace", "serverlessRealTimeInference"}
     for op in OPERATIONS:
         service, _, action = op.databricks.partition(".")
         assert op.databricks == NO_NAME or (service in services and action[:1].islower()), op.name

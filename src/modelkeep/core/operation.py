@@ -245,6 +245,14 @@ class DescriptionWriter(Protocol):
     async def describe(self, facts: str) -> str: ...
 
 
+class ServingEngine(Protocol):
+    """What runs the models of serving endpoints."""
+
+    def wake(self) -> None:
+        """Look at the endpoints at once: somebody changed them."""
+        ...
+
+
 class Federation(msgspec.Struct, frozen=True):
     """Whose tokens federation policies may take."""
 
@@ -280,6 +288,8 @@ class Config(msgspec.Struct, frozen=True):
     """How long the store's temporary credentials live, in seconds; 0: there are none."""
     writer: bool = False
     """The operator names a language model."""
+    serving: bool = False
+    """An engine runs the models of serving endpoints."""
     auditors: str = ""
     """A group whose members read the whole audit log; '' is none."""
     tables_root: StorageUrl | None = None
@@ -311,6 +321,8 @@ class Services(msgspec.Struct, frozen=True):
     """Of files that clients handed over by themselves, as finalize takes them."""
     writer: DescriptionWriter | None = None
     """Set where the operator names a language model."""
+    serving: ServingEngine | None = None
+    """Set where serving endpoints are on."""
 
     @property
     def config(self) -> Config:
@@ -319,6 +331,7 @@ class Services(msgspec.Struct, frozen=True):
             direct=self.blobs.direct,
             credential_s=self.issuer.seconds if self.issuer else 0,
             writer=self.writer is not None,
+            serving=self.serving is not None,
         )
 
 

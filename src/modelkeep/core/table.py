@@ -56,6 +56,8 @@ from modelkeep.core.operations.models import (
     signed_registration,
     versions,
 )
+from modelkeep.core.operations.serving import endpoints
+from modelkeep.core.operations.serving import permissions as endpoint_permissions
 from modelkeep.core.operations.tables import credentials as table_credentials
 from modelkeep.core.operations.tables import delta_commits, delta_tables, external_locations, validation
 from modelkeep.domain.authorization import (
@@ -94,6 +96,9 @@ SOURCE = Target("source_model", READ, optional=True, writes=False)
 
 # A catalog that is bound to the wrong workspaces could not be mended otherwise.
 BOUND_FROM_ANYWHERE = Target("name", OWNER_OR_ADMIN, anywhere=True)
+
+CAN_VIEW_ENDPOINT = "CAN_VIEW on the endpoint (its creator and the workspace's admins manage it)"
+CAN_MANAGE_ENDPOINT = "CAN_MANAGE on the endpoint"
 
 USE_CREDENTIAL = holds(P.CREATE_EXTERNAL_LOCATION, admin=True)
 """On a storage credential."""
@@ -627,6 +632,28 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(workspaces.unassign, workspaces.Unassign, "workspace.unassign", workspace_admin=True, full_disk=True, databricks=NO_NAME),
     Operation(workspaces.get_default_catalog, workspaces.GetDefaultCatalog, "workspace.get", (), "read", "buffered", databricks=NO_NAME),
     Operation(workspaces.set_default_catalog, workspaces.SetDefaultCatalog, "workspace.update", workspace_admin=True, databricks=NO_NAME),
+    # model serving endpoints
+    Operation(endpoints.create_endpoint, endpoints.CreateEndpoint, "serving_endpoint.create", finish=endpoints.wake_engine,
+              decides="EXECUTE on each served model, and the usage of its parents",
+              databricks="serverlessRealTimeInference.createServingEndpoint"),
+    Operation(endpoints.get_endpoint, endpoints.GetEndpoint, "serving_endpoint.get", (), "read", "buffered",
+              decides=CAN_VIEW_ENDPOINT, databricks=NO_NAME),
+    Operation(endpoints.list_endpoints, endpoints.ListEndpoints, "serving_endpoint.list", (), "read", "buffered", scans=True,
+              databricks=NO_NAME),
+    Operation(endpoints.update_endpoint_config, endpoints.UpdateEndpointConfig, "serving_endpoint.update", finish=endpoints.wake_engine,
+              decides=f"{CAN_MANAGE_ENDPOINT}; EXECUTE on each served model, and the usage of its parents, also of the endpoint's creator",
+              databricks="serverlessRealTimeInference.updateServingEndpoint"),
+    Operation(endpoints.patch_endpoint_tags, endpoints.PatchEndpointTags, "serving_endpoint.update", decides=CAN_MANAGE_ENDPOINT,
+              databricks="serverlessRealTimeInference.updateServingEndpoint"),
+    Operation(endpoints.delete_endpoint, endpoints.DeleteEndpoint, "serving_endpoint.delete", finish=endpoints.wake_engine,
+              decides=CAN_MANAGE_ENDPOINT, full_disk=True, databricks="serverlessRealTimeInference.deleteServingEndpoint"),
+    Operation(endpoints.query_endpoint, endpoints.QueryEndpoint, "serving_endpoint.query", (), "read", "vending",
+              decides="CAN_QUERY on the endpoint", databricks=NO_NAME),
+    Operation(endpoint_permissions.get_endpoint_permissions, endpoint_permissions.GetEndpointPermissions,
+              "serving_endpoint.get_permissions", (), "read", "own_tx", scans=True, decides=CAN_VIEW_ENDPOINT, databricks=NO_NAME),
+    Operation(endpoint_permissions.set_endpoint_permissions, endpoint_permissions.SetEndpointPermissions,
+              "serving_endpoint.set_permissions", decides=CAN_MANAGE_ENDPOINT, full_disk=True,
+              databricks="serverlessRealTimeInference.changeInferenceEndpointAcl"),
     # audit and operations
     Operation(audit_log.find_audit, audit_log.FindAudit, "audit.read", (), "read", "own_tx", account_admin=True, auditors=True, scans=True,
               databricks=NO_NAME),

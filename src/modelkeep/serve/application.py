@@ -20,6 +20,7 @@ from modelkeep.observe.health import ProcessHealth
 from modelkeep.oidc.issuers import Issuers
 from modelkeep.serve.parts import file_access, provider, trusted_issuers
 from modelkeep.serve.registry import Registry
+from modelkeep.serve.serving import serving_of
 from modelkeep.serve.tracking import tracking_of
 
 
@@ -46,6 +47,9 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
     from modelkeep.api.files import routes as files
     from modelkeep.api.mlflow import routes as plain
     from modelkeep.api.openlineage import routes as openlineage
+    from modelkeep.api.serving import invocations
+    from modelkeep.api.serving import permissions as endpoint_permissions
+    from modelkeep.api.serving import routes as serving_endpoints
     from modelkeep.api.sql import routes as sql
     from modelkeep.api.unity_catalog import metastores
     from modelkeep.api.unity_catalog import user_agents as unity
@@ -73,7 +77,7 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
         engine.config.own_hosts,
         public=bool(settings.public_url),
     )
-    async with tracking_of(registry, signer) as tracking:
+    async with tracking_of(registry, signer) as tracking, serving_of(registry) as controller:
         engine.services = msgspec.structs.replace(engine.services, tracking=tracking)
         health = health_of(registry, tracking, lifecycle)
         routes = [
@@ -107,6 +111,9 @@ async def application(registry: Registry, lifecycle: Lifecycle | None = None) ->
             *mlflow_artifacts.routes(engine, signer, tracking, engine.config.home),
             *files.routes(engine, signer, tracking),
             *workspace_files.routes(engine),
+            *serving_endpoints.routes(settings.address),
+            *endpoint_permissions.routes(),
+            *invocations.routes(engine, controller),
         ]
         access = file_access(engine.services)
         # The clients of `databricks-uc` that take credentials, and not URLs, send the User-Agent of the open-source ones.

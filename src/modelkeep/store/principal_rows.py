@@ -17,6 +17,7 @@ _HELD = (
     ("access_requests", "principal_id", "id"),
     ("access_requests", "requester_id", "id"),
     ("external_identities", "principal_id", "id"),
+    ("serving_permissions", "principal_id", "endpoint_id"),
 )
 """(table, column that names the principal, column that tells its rows apart, nearly). What is not here has a limit of its own."""
 

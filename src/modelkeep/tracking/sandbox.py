@@ -24,6 +24,8 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, the 
 _PATH_RULE, _PORT_RULE = 1, 2
 _VERSION_FLAG = 1
 _EXECUTE, _WRITE_FILE, _TRUNCATE, _IOCTL = 1 << 0, 1 << 1, 1 << 14, 1 << 15
+_READ_FILE = 1 << 2
+_READ = _READ_FILE | 1 << 3  # files and directories
 _CHANGES = sum(1 << bit for bit in range(4, 13))  # remove and make files, directories, links, devices, sockets
 _REFER = 1 << 13  # rename and link across directories
 _BIND, _CONNECT = 1 << 0, 1 << 1
@@ -71,15 +73,21 @@ _FORBIDDEN = frozenset(
 )
 
 
-def confine(folder: Path, *, hidden: Path | None = None, ports: Sequence[int] | None = ()) -> bool:
+def confine(
+    folder: Path,
+    *,
+    hidden: Path | None = None,
+    ports: Sequence[int] | None = (),
+    readable: Sequence[Path] | None = None,
+) -> bool:
     """Let this process change nothing outside `folder`, start nothing, and connect to nothing.
 
     `hidden`: a directory of which only `folder` may be read, too. `ports`: of TCP, to which C libraries may connect;
-    None leaves TCP to them.
+    None leaves TCP to them. `readable`: with `folder`, all that code of any language may read; None leaves reading to `hidden`.
     Call it in the main thread before others begin, as the kernel binds this thread and its offspring. Returns False
     where the kernel has no Landlock and the audit hook stands alone."""
     os.umask(0o077)
-    enforced = _landlock(folder.resolve(), ports)
+    enforced = _landlock(folder.resolve(), ports, _outside(readable, hidden))
     sys.addaudithook(_Guard(folder, hidden))
     return enforced
 
@@ -160,7 +168,16 @@ def _directory(descriptor: int) -> Path | None:
 # --- Landlock --------------------------------------------------------------------------------------------------------
 
 
-def _landlock(folder: Path, ports: Sequence[int] | None) -> bool:
+def _outside(readable: Sequence[Path] | None, hidden: Path | None) -> list[Path] | None:
+    """Those that exist and do not contain the hidden directory."""
+    if readable is None:
+        return None
+    real = dict.fromkeys(Path(os.path.realpath(path)) for path in readable)
+    secret = os.path.realpath(hidden) if hidden else ""
+    return [path for path in real if path.exists() and not (secret and _inside(secret, str(path)))]
+
+
+def _landlock(folder: Path, ports: Sequence[int] | None, readable: Sequence[Path] | None) -> bool:
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
@@ -168,23 +185,28 @@ def _landlock(folder: Path, ports: Sequence[int] | None) -> bool:
     if version < 1:
         return False
     try:
-        _restrict(libc, version, folder, ports)
+        _restrict(libc, version, folder, ports, readable)
     except OSError as error:
         log.warning("the kernel refuses Landlock", exc_info=error)
         return False
     return True
 
 
-def _restrict(libc: Any, version: int, folder: Path, ports: Sequence[int] | None) -> None:
+def _restrict(
+    libc: Any, version: int, folder: Path, ports: Sequence[int] | None, readable: Sequence[Path] | None
+) -> None:
     writing = _WRITE_FILE | (_TRUNCATE if version >= 3 else 0)
     changes = _CHANGES | (_REFER if version >= 2 else 0)
-    handled = _EXECUTE | writing | changes | (_IOCTL if version >= 5 else 0)
+    reading = _READ if readable is not None else 0
+    handled = _EXECUTE | writing | changes | reading | (_IOCTL if version >= 5 else 0)
     network = _BIND | _CONNECT if version >= 4 and ports is not None else 0
     attributes = struct.pack("=QQQ", handled, network, _OTHERS if version >= 6 else 0)
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = _call(libc, _CREATE_RULESET, attributes[:size], ctypes.c_size_t(size), 0)
     try:
-        _allow_path(libc, ruleset, folder, writing | changes)
+        _allow_path(libc, ruleset, folder, writing | changes | reading)
+        for path in readable or ():
+            _allow_path(libc, ruleset, path, _READ if path.is_dir() else _READ_FILE)
         _allow_path(libc, ruleset, Path(os.devnull), writing)
         for port in (ports or ()) if network else ():
             _call(libc, _ADD_RULE, ruleset, _PORT_RULE, struct.pack("=QQ", _CONNECT, port), 0)
