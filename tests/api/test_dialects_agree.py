@@ -313,6 +313,7 @@ def test_every_model_route_of_the_native_dialects_takes_part() -> None:
         "volumes",
         "tables",
         "table-summaries",
+        "staging-tables",
         "functions",
         "bindings",
         "workspace-bindings",
