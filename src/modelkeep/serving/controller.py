@@ -106,10 +106,10 @@ class ServingController:
 
     async def _look(self, *, woken: bool) -> None:
         async with self._db.read() as tx:
-            if tx.recall(_LOOKED) and not woken and not self._timely():
+            if tx.cache_get(_LOOKED) and not woken and not self._timely():
                 return
             endpoints = await rows.every(tx)
-            tx.keep(_LOOKED, True)
+            tx.cache_put(_LOOKED, True)
         for endpoint_id in self._live.keys() - {endpoint.id for endpoint in endpoints}:
             self._retire(servers_of(self._live.pop(endpoint_id)))
         for endpoint in endpoints:
