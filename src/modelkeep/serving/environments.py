@@ -72,8 +72,8 @@ class BuildFailed(RegistryError):
 
     code, status = "INVALID_STATE", 400
 
-    def __init__(self, message: str, log: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, log: str = "", *, kind: str = "") -> None:
+        super().__init__(message, kind=kind)
         self.log = log
 
 
