@@ -600,6 +600,28 @@ TOKEN_USERS = 1_000
 """Users, service principals and groups that may use personal access tokens by their own name."""
 UPLOADS_PER_PRINCIPAL = 1_000
 """Multipart uploads that are under way; a job ends those that are older than a day."""
+# --- tables that pages open ---------------------------------------------------------------------------------------------
+
+TABLE_READERS = 2
+"""Processes at once that read Delta tables for pages."""
+TABLE_READER_S = 20.0
+"""Seconds, of the clock and of processor time, for one of them."""
+TABLE_READER_WAIT_S = 5.0
+"""How long a request waits for one of them."""
+TABLE_READER_BYTES = 4 << 30
+"""Address space of one of them, in bytes."""
+TABLE_ANSWER_BYTES = 8 << 20
+"""Bytes of one answer of theirs."""
+TABLE_HISTORY_COMMITS = 50
+"""Versions of a table that its history shows."""
+TABLE_SAMPLE_ROWS = 20
+"""Rows of a sample."""
+TABLE_SAMPLE_COLUMNS = 200
+"""Columns of a sample."""
+TABLE_SAMPLE_CELL_CHARS = 500
+"""Characters of one cell of a sample."""
+TABLE_SAMPLE_CHARS = 1_000_000
+"""Characters of all cells of a sample."""
 # --- workspace files -----------------------------------------------------------------------------------------------------
 
 WORKSPACE_ACCESS_ENTRIES = 200

@@ -482,7 +482,7 @@ class World:
 
     def values(self, route: Route) -> dict[str, Any]:
         """Something valid for each parameter and required field of the route, where tests of the wire know one."""
-        kind = re.match(rf"({UC}|/api/2.0/unity-catalog)/(volumes|tables|functions)\b", route.path)
+        kind = re.match(rf"({UC}|{V1}|/api/2.0/unity-catalog)/(volumes|tables|functions)\b", route.path)
         if kind is not None:
             return self.values_of_object(route, kind[2])
         if route.path.startswith(f"{UC}/metastores/"):

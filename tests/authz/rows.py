@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from world import World, chunks, name
 
+from modelkeep.blobs.delta_reader import DeltaHistory, DeltaReader, DeltaSample
+from modelkeep.blobs.port import TemporaryCredentials
 from modelkeep.core.operations.audit import audit_log
 from modelkeep.core.operations.catalog import (
     bindings,
@@ -53,6 +55,7 @@ from modelkeep.core.operations.models import (
 )
 from modelkeep.core.operations.serving import endpoints
 from modelkeep.core.operations.serving import permissions as endpoint_permissions
+from modelkeep.core.operations.tables import contents as table_contents
 from modelkeep.core.operations.tables import credentials as table_credentials
 from modelkeep.core.operations.tables import delta_commits, delta_tables, external_locations, validation
 from modelkeep.domain.kinds import Kind
@@ -64,7 +67,7 @@ from modelkeep.domain.privileges import ON_MODEL, Privilege
 from modelkeep.domain.scim.patch import PatchOperation
 from modelkeep.domain.scim.resources import DesiredPrincipal
 from modelkeep.domain.serving import Level
-from modelkeep.domain.storage_urls import parse_storage_url
+from modelkeep.domain.storage_urls import StorageUrl, parse_storage_url
 from modelkeep.domain.workspace_paths import ObjectLevel
 
 USE = "USE_CATALOG@prod+USE_SCHEMA@prod.ml"
@@ -553,6 +556,8 @@ def rows(ids: dict[str, str]) -> list[Row]:
         ),
         Row(U, "commits_by_id", delta_commits.CommitsById(table_id=ids["table"])),
         Row(U, "report_metrics", delta_commits.ReportMetrics(name=table, table_id=ids["table"], files=1)),
+        Row(U, "read_table_history", table_contents.ReadTableHistory(table)),
+        Row(U, "sample_table", table_contents.SampleTable(table)),
         Row(U, "read_table_credentials", table_credentials.ReadTableCredentials(table)),
         Row(U, "write_table_credentials", table_credentials.WriteTableCredentials(table)),
         Row(
@@ -979,6 +984,16 @@ class _NoModels:
         """Nothing is to be done."""
 
 
+class _OpenedTables(DeltaReader):
+    """Opens each table, and finds nothing in it."""
+
+    async def history(self, url: StorageUrl, root: str, credentials: TemporaryCredentials | None) -> DeltaHistory:
+        return DeltaHistory(0, 0, 0, 0, ())
+
+    async def sample(self, url: StorageUrl, root: str, credentials: TemporaryCredentials | None) -> DeltaSample:
+        return DeltaSample(0, (), 0, (), False)
+
+
 class _Echo:
     """In the place of a language model, for who may ask it."""
 
@@ -991,6 +1006,7 @@ class _Echo:
 async def build(w: World) -> dict[str, str]:
     """prod.ml.churn with a READY version 1 (@champion, tags, lineage) and a complete PENDING version 2."""
     w.engine.services = msgspec.structs.replace(w.engine.services, writer=_Echo(), serving=_NoModels())
+    w.engine.services = msgspec.structs.replace(w.engine.services, writer=_Echo(), tables=_OpenedTables())
     for group in (
         "metastore admins",
         "model owners",

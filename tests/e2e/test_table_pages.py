@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 import pytest
+from deltalake import write_deltalake
 from e2e.explorer import Complaints, needs_the_pages, open_page
 from e2e.test_quality import _look  # pyright: ignore[reportPrivateUsage]
 from live import Server, allow, new_catalog
@@ -29,7 +31,7 @@ def _call(server: Server, method: str, path: str, body: dict[str, Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def catalog(server: Server) -> str:
+def catalog(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     """With a table, a volume with files, a function, and a model version that was made of the table."""
     name = new_catalog(server)
     place = {"catalog_name": name, "schema_name": "ml_team"}
@@ -43,6 +45,13 @@ def catalog(server: Server) -> str:
     function |= {"is_deterministic": True, "sql_data_access": "NO_SQL", "is_null_call": False, "specific_name": "half"}
     function |= {"security_type": "DEFINER", "properties": "{}"}
     _call(server, "POST", f"{UC}/functions", {"function_info": function})
+    lake = tmp_path_factory.mktemp("lake").resolve()
+    write_deltalake(str(lake / "sales"), pd.DataFrame({"id": range(30), "shop": [None, *["Ulm"] * 29]}))
+    write_deltalake(str(lake / "sales"), pd.DataFrame({"id": [30], "shop": ["Köln"]}), mode="append")
+    location = {"name": f"lake_{name}", "url": f"file://{lake}", "skip_validation": True}
+    _call(server, "POST", f"{UC}/external-locations", location)
+    sales = {"name": "sales", "table_type": "EXTERNAL", "data_source_format": "DELTA", **place}
+    _call(server, "POST", f"{UC}/tables", {**sales, "storage_location": f"file://{lake}/sales"})
     files = server.sdk().files
     root = f"/Volumes/{name}/ml_team/scans"
     for path, data in (("notes.txt", b"Handle <b>with</b> care"), ("pages/one.png", PIXEL), ("raw.bin", b"\0\1\2")):
@@ -64,6 +73,9 @@ PAGES = {
     "schema": "/explore/data/{c}/ml_team",
     "table": "/explore/data/{c}/ml_team/iris",
     "models": "/explore/data/{c}/ml_team/iris?tab=models",
+    "history": "/explore/data/{c}/ml_team/sales?tab=history",
+    "sample": "/explore/data/{c}/ml_team/sales?tab=sample",
+    "refused": "/explore/data/{c}/ml_team/iris?tab=sample",
     "permissions": "/explore/data/{c}/ml_team/iris?tab=permissions",
     "activity": "/explore/data/{c}/ml_team/iris?tab=activity",
     "volume": "/explore/data/volumes/{c}/ml_team/scans",
@@ -93,6 +105,21 @@ def test_a_table_shows_what_the_catalog_knows(page: Page, catalog: str) -> None:
     about = page.get_by_role("complementary", name="About this table")
     for text in ("external", "delta", "s3://", "admin"):
         expect(about).to_contain_text(text)
+
+
+def test_history_and_rows_of_a_table(page: Page, catalog: str) -> None:
+    page.goto(f"/explore/data/{catalog}/ml_team/sales")
+    page.get_by_role("tab", name="History").click()
+    history = page.get_by_role("table", name="History")
+    expect(history.get_by_role("row").nth(1)).to_contain_text("WRITE (Append)")
+    expect(history.get_by_role("row")).to_have_count(3)
+    expect(page.get_by_text("Version 1 has 31 rows, 2 files")).to_be_visible()
+    page.get_by_role("tab", name="Sample").click()
+    rows = page.get_by_role("table", name="Sample rows")
+    expect(rows.get_by_role("row")).to_have_count(21)
+    expect(page.get_by_text("20 rows of version 1, in no order")).to_be_visible()
+    page.goto(f"/explore/data/{catalog}/ml_team/iris?tab=history")
+    expect(page.get_by_text("There are no credentials for")).to_be_visible()
 
 
 def test_a_function_and_a_volume_show_theirs(page: Page, catalog: str) -> None:

@@ -1,7 +1,13 @@
 import { describe, expect, it, test } from "vitest";
 
 import type { TableColumn } from "../src/api/objects";
-import { columnType, inOrder, matchesColumn, partitionNames } from "../src/lib/columns";
+import {
+  columnType,
+  commitLabel,
+  inOrder,
+  matchesColumn,
+  partitionNames,
+} from "../src/lib/columns";
 import { isSmallImage } from "../src/lib/previews";
 import { pathOfSecurable, securableOf } from "../src/lib/securables";
 import { volumeFilePath } from "../src/paths";
@@ -42,6 +48,12 @@ describe("columns", () => {
     ),
   );
 });
+
+test.each([
+  [{ operation: "WRITE", mode: "Append" }, "WRITE (Append)"],
+  [{ operation: "OPTIMIZE", mode: "" }, "OPTIMIZE"],
+  [{ operation: "", mode: "" }, "unknown"],
+])("%o is the commit %j", (commit, label) => expect(commitLabel(commit)).toBe(label));
 
 test.each([
   ["TABLE", "/explore/data/a/b/c%20d", "table"],

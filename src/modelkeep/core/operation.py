@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from modelkeep.blobs.delta_reader import DeltaReader
 from modelkeep.blobs.folder_credentials import FolderCredentials
 from modelkeep.blobs.folder_probe import FolderProbe
 from modelkeep.blobs.in_flight_copies import InFlightCopies
@@ -113,7 +114,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     def plain(self, request: msgspec.Struct) -> bool:
         """Its result follows from the actor, the request and the state of the database alone."""
-        return self.effect == "read" and self.record == "buffered" and self.slow(request) is None
+        reads = self.effect == "read" and self.record == "buffered"
+        return reads and self.slow(request) is None and self.finish is None
 
     def __post_init__(self) -> None:
         writes = self.effect == "write"
@@ -315,6 +317,8 @@ class Services(msgspec.Struct, frozen=True):
     """Set where an STS issues credentials for folders of tables, volumes and paths."""
     probe: FolderProbe | None = None
     """Tries storage credentials; set where `folders` is."""
+    tables: DeltaReader = msgspec.field(default_factory=DeltaReader)
+    """Opens Delta tables for pages."""
     shared: SharedFolder | None = None
     """Set where clients on this machine exchange files through a folder."""
     copies: InFlightCopies = msgspec.field(default_factory=InFlightCopies)

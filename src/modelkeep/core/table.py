@@ -58,6 +58,7 @@ from modelkeep.core.operations.models import (
 )
 from modelkeep.core.operations.serving import endpoints
 from modelkeep.core.operations.serving import permissions as endpoint_permissions
+from modelkeep.core.operations.tables import contents as table_contents
 from modelkeep.core.operations.tables import credentials as table_credentials
 from modelkeep.core.operations.tables import delta_commits, delta_tables, external_locations, validation
 from modelkeep.domain.authorization import (
@@ -273,6 +274,11 @@ OPERATIONS: tuple[Operation, ...] = (
               finish=table_credentials.vend, databricks="unityCatalog.generateTemporaryPathCredential",
               decides="READ FILES on the external location of the path, to write WRITE FILES as well, to create a table there CREATE "
               "EXTERNAL TABLE; in an external table or volume what that needs"),
+    # what pages show of a table's files
+    Operation(table_contents.read_table_history, table_contents.ReadTableHistory, "table.read_history", table_credentials.READ_TABLE,
+              "read", "buffered", finish=table_contents.open_history, kinds=(Kind.TABLE,), label="Read its data", databricks=NO_NAME),
+    Operation(table_contents.sample_table, table_contents.SampleTable, "table.sample", table_credentials.READ_TABLE, "read", "own_tx",
+              finish=table_contents.open_sample, kinds=(Kind.TABLE,), label="Read its data", databricks=NO_NAME),
     # external locations and storage credentials
     Operation(external_locations.create_storage_credential, external_locations.CreateStorageCredential, "storage_credential.create",
               (Target("name", holds(P.CREATE_STORAGE_CREDENTIAL, admin=True), parent=True),), creates=True, kinds=A_METASTORE,

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from modelkeep import description_generator
+from modelkeep.blobs.delta_reader import DeltaReader
 from modelkeep.blobs.folder_probe import FolderProbe
 from modelkeep.blobs.port import Blobs
 from modelkeep.core.auditor import Auditor
@@ -86,6 +87,7 @@ async def opened(settings: Settings, *, upgrade: bool = True) -> AsyncGenerator[
             issuer=issuer(settings),
             folders=folder_credentials(settings),
             probe=FolderProbe(settings.s3_endpoint),
+            tables=DeltaReader(settings.s3_endpoint),
             shared=shared_folder(settings, facts),
             writer=description_generator.from_settings(settings.ai_url, settings.ai_model, settings.ai_key),
         )

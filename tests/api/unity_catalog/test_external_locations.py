@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 from api.filing import Shelf, running_shelf
-from api.serving import UC, refused
+from api.serving import UC, V1, refused
 from botocore.exceptions import ClientError
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
 from databricks.sdk.service import catalog as c
+from deltalake import write_deltalake
 
 if TYPE_CHECKING:
     from backends import Seaweed
@@ -123,6 +125,20 @@ def test_secret_keys_are_refused_and_not_repeated(lake: Shelf, field: dict[str, 
     for path in ("storage-credentials", "credentials"):
         answer = lake.call("POST", f"{UC}/{path}", {"name": f"k{uuid.uuid4().hex[:8]}", **field})
         assert "hidden" not in refused(answer, 400, "INVALID_PARAMETER_VALUE", "no secret keys")
+
+
+def test_pages_read_a_table_with_keys_for_its_folder_alone(lake: Shelf, seaweedfs: "Seaweed", located: str) -> None:
+    catalog, schema = lake.schema().split(".")
+    options = {"AWS_ACCESS_KEY_ID": seaweedfs.access_key, "AWS_SECRET_ACCESS_KEY": seaweedfs.secret_key}
+    options |= {"AWS_ENDPOINT_URL": seaweedfs.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
+    folder = f"s3://{seaweedfs.bucket}/{located}/sales"
+    write_deltalake(folder, pd.DataFrame({"id": [1, 2]}), storage_options=options)
+    body = {"catalog_name": catalog, "schema_name": schema, "name": "sales", "table_type": "EXTERNAL"}
+    lake.ok("POST", f"{UC}/tables", {**body, "data_source_format": "DELTA", "storage_location": folder})
+    table = f"{V1}/tables/{catalog}.{schema}.sales"
+    history = lake.ok("GET", f"{table}/history")
+    assert (history["version"], history["rows"], history["files"]) == (0, 2, 1)
+    assert lake.ok("GET", f"{table}/sample")["rows"] == [["1"], ["2"]]
 
 
 def test_the_keys_of_a_table_open_it_and_its_privileges_say_how_far(

@@ -20,6 +20,10 @@ export const partitionNames = (columns: TableColumn[]): string[] =>
     .sort((a, b) => (a.partition_index ?? 0) - (b.partition_index ?? 0))
     .map((column) => column.name);
 
+/** What a commit did: `WRITE (Append)`. */
+export const commitLabel = ({ operation, mode }: { operation: string; mode: string }): string =>
+  `${operation || "unknown"}${mode ? ` (${mode})` : ""}`;
+
 /** Whether name, type or comment has the text in it, in any case. */
 export const matchesColumn = (column: TableColumn, text: string): boolean =>
   `${column.name} ${columnType(column)} ${column.comment ?? ""}`

@@ -16,6 +16,8 @@ import { securableOf } from "../lib/securables";
 import { visible } from "../lib/text";
 import type { Crumb } from "../ui/Page";
 
+const TableSample = lazyComponent(() => import("../components/TableSample"));
+const TableHistory = lazyComponent(() => import("../components/TableHistory"));
 const TableModels = lazyComponent(() => import("../components/TableModels"));
 
 export default function Table() {
@@ -71,7 +73,11 @@ function TablePage({ table, crumbs }: { table: TableInfo; crumbs: Crumb[] }) {
       tabs={
         browseOnly
           ? []
-          : [{ value: "models", label: "Models", render: () => <TableModels table={name} /> }]
+          : [
+              { value: "sample", label: "Sample", render: () => <TableSample table={name} /> },
+              { value: "history", label: "History", render: () => <TableHistory table={name} /> },
+              { value: "models", label: "Models", render: () => <TableModels table={name} /> },
+            ]
       }
       actions={null}
     />

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from modelkeep.api.v1 import answers, drafts, explorer, governance, prompts
+from modelkeep.api.v1 import answers, drafts, explorer, governance, prompts, tables
 from modelkeep.api.v1 import lineage as lineage_graph
 from modelkeep.api.v1.audit import routes as audit_routes
 from modelkeep.api.v1.explorer import version_info
@@ -305,6 +305,7 @@ def routes(account_id: str) -> list[Route]:
         ),
         *governance.routes(),
         *explorer.routes(V1),
+        *tables.routes(V1),
         *prompts.routes(V1),
         *drafts.routes(V1),
         *lineage_graph.routes(),
