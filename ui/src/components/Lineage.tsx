@@ -6,6 +6,7 @@ import { ReactFlowProvider } from "@xyflow/react";
 import { useState } from "react";
 
 import { PENDING } from "../api/versions";
+import { nodeId } from "../lib/lineageGraph";
 import { plural } from "../lib/text";
 import { useLineage } from "../lib/useLineage";
 import { EmptyState } from "../ui/EmptyState";
@@ -38,13 +39,14 @@ export default function Lineage({ model, version, choices }: Props) {
           data={choices.map((choice) => ({ value: String(choice), label: `Version ${choice}` }))}
         />
       ) : null}
-      <VersionLineage key={shownVersion} model={model} version={shownVersion} />
+      <LineageOf key={shownVersion} kind="MODEL_VERSION" name={`${model}/${shownVersion}`} />
     </ReactFlowProvider>
   );
 }
 
-function VersionLineage({ model, version }: { model: string; version: number }) {
-  const lineage = useLineage(model, version);
+/** The graph or list around one thing. */
+export function LineageOf({ kind, name }: { kind: string; name: string }) {
+  const lineage = useLineage(nodeId(kind, name));
   const { graph, rootId, expandedIds, expand } = lineage;
   const [view, setView] = useState(() =>
     matchMedia("(max-width: 700px)").matches ? "list" : "graph",
@@ -76,7 +78,7 @@ function VersionLineage({ model, version }: { model: string; version: number }) 
       ) : (
         <LineageList graph={graph} expandedIds={expandedIds} />
       )}
-      {graph.nodes.length <= 1 ? (
+      {graph.nodes.length <= 1 && kind === "MODEL_VERSION" ? (
         <Box mt="md">
           <EmptyState
             icon={<IconGitFork size={34} />}

@@ -116,6 +116,8 @@ export function graphOf(
       );
   }
   for (const neighbours of linked) {
+    const [middle] = neighbours.nodes;
+    if (middle) node(middle.type, middle.name);
     const ids = new Map<string, string>();
     const idOf = (id: string, edge: number) => {
       const end = neighbours.nodes.find((candidate) => candidate.id === id);
@@ -123,7 +125,7 @@ export function graphOf(
       const known =
         ids.get(id) ??
         (end.hidden
-          ? hiddenNode(end.type, `${neighbours.nodes[0]?.name ?? ""} ${edge}`)
+          ? hiddenNode(end.type, `${middle?.name ?? ""} ${edge}`)
           : node(end.type, end.name, end.deleted ? { deleted: true } : {}));
       ids.set(id, known);
       return known;

@@ -1,4 +1,4 @@
-/** The lineage graph of a version, and of the nodes that the reader has expanded. */
+/** The lineage graph of a version or table, and of the nodes that the reader has expanded. */
 
 import { useQueries } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
@@ -6,14 +6,7 @@ import { useMemo, useState } from "react";
 import { consumers, lineage, links } from "../api/lineage";
 import type { Version } from "../api/versions";
 import { version as versionQuery } from "../api/versions";
-import {
-  type GraphEdge,
-  type GraphNode,
-  graphOf,
-  linkedNode,
-  nodeId,
-  versionOfNode,
-} from "./lineageGraph";
+import { type GraphEdge, type GraphNode, graphOf, linkedNode, versionOfNode } from "./lineageGraph";
 
 interface Lineage {
   rootId: string;
@@ -28,8 +21,7 @@ interface Lineage {
   retry: () => void;
 }
 
-export function useLineage(model: string, version: number): Lineage {
-  const rootId = nodeId("MODEL_VERSION", `${model}/${version}`);
+export function useLineage(rootId: string): Lineage {
   const [expandedIds, setExpandedIds] = useState<string[]>([rootId]);
   const versions = expandedIds.map(versionOfNode).filter((name) => name !== null);
   const entities = expandedIds.filter((id) => versionOfNode(id) === null);
@@ -60,6 +52,7 @@ export function useLineage(model: string, version: number): Lineage {
     // oxlint-disable-next-line react/exhaustive-deps
     [updatedAt],
   );
+  const root = edges[0] ?? consumerEdges[0];
   return {
     rootId,
     root: infos[0]?.data,
@@ -67,8 +60,8 @@ export function useLineage(model: string, version: number): Lineage {
     expandedIds,
     expand: (id) => setExpandedIds((ids) => (ids.includes(id) ? ids : [...ids, id])),
     isTruncated: [...edges, ...consumerEdges, ...linked].some((answer) => answer.data?.truncated),
-    isPending: edges[0]?.isPending === true || infos[0]?.isPending === true,
-    error: edges[0]?.error ?? null,
-    retry: () => void edges[0]?.refetch(),
+    isPending: root?.isPending === true || infos[0]?.isPending === true,
+    error: root?.error ?? null,
+    retry: () => void root?.refetch(),
   };
 }

@@ -18,6 +18,7 @@ import type { Crumb } from "../ui/Page";
 
 const TableSample = lazyComponent(() => import("../components/TableSample"));
 const TableHistory = lazyComponent(() => import("../components/TableHistory"));
+const TableLineage = lazyComponent(() => import("../components/TableLineage"));
 const TableModels = lazyComponent(() => import("../components/TableModels"));
 
 export default function Table() {
@@ -76,6 +77,7 @@ function TablePage({ table, crumbs }: { table: TableInfo; crumbs: Crumb[] }) {
           : [
               { value: "sample", label: "Sample", render: () => <TableSample table={name} /> },
               { value: "history", label: "History", render: () => <TableHistory table={name} /> },
+              { value: "lineage", label: "Lineage", render: () => <TableLineage table={name} /> },
               { value: "models", label: "Models", render: () => <TableModels table={name} /> },
             ]
       }
