@@ -288,6 +288,13 @@ def test_what_is_asked_for_is_done(world: World) -> None:
 SAYS_A_DEFAULT = re.compile(r"\bdefault|unspecified|not specified|not set\b|omitted|not provided", re.IGNORECASE)
 ANY_ROW = re.compile(r"\| `(\w+) ([^`]+)` \| `(\w+)`")
 OTHERS = {
+    **{
+        (
+            f"/serving-endpoints/{ANY}/invocations",
+            name,
+        ): "for chat and completion models, which answer by their own code"
+        for name in ("n", "stream", "temperature")
+    },
     (
         "/api/2.1/unity-catalog/external-locations",
         "max_results",

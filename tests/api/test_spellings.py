@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from modelkeep.api.path_spellings import usual_end, usual_head
 from modelkeep.http import bodies
+from modelkeep.http.routing import Route
 from modelkeep.limits import GZIP_RATIO, JSON_BYTES, LONG_JSON_BYTES, SMALL_BODY_BYTES
 
 __all__ = ["site"]
@@ -38,6 +39,14 @@ def spellings(path: str) -> Iterator[str]:
             if path.startswith(prefix + current) and (prefix == "/api" or "mlflow" in current):
                 yield prefix + older + path.removeprefix(prefix + current)
                 yield "/" + prefix + older + path.removeprefix(prefix + current) + "/"
+
+
+ANYBODY_CREATES = {"POST /api/2.0/serving-endpoints", "POST /api/2.0/serving-endpoints/"}
+"""What a stranger may create, too: a second time under another name."""
+
+
+def name(route: Route) -> str:
+    return f"{route.method} {route.path}"
 
 
 def sent(site: Site, method: str, path: str, token: str, fields: dict[str, object]) -> httpx.Response:
@@ -65,6 +74,8 @@ def test_no_spelling_opens_a_route_to_a_stranger(site: Site, world: World) -> No
         for token in tokens:
             other = others[number % len(others)]
             usual = sent(site, route.method, path, token, fields)
+            if name(route) in ANYBODY_CREATES:
+                fields = world.values(route)
             spelled = sent(site, route.method, other, token, fields)
             assert status_and_answer(spelled, other) == status_and_answer(usual, path), (
                 route.method,

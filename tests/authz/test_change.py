@@ -402,7 +402,7 @@ async def test_many_at_once(w: World) -> None:
     assert len(ids) == 1
     ((id,),) = ids
     decided = await together(admin, access_requests.DecideAccess(id, True))
-    assert sorted(type(item).__name__ for item in decided) == ["Shown", *["WrongState"] * 4]
+    assert sorted(type(item).__name__ for item in decided) == ["VisibleAccessRequest", *["WrongState"] * 4]
     for policy_id, known in ((policy.id, etag), ("", of_all)):
         ended = await together(admin, tag_policies.SetTagRules(policy_id, known, (("ASSIGN", "asker"),)))
         assert sorted(type(item).__name__ for item in ended) == [*["Conflict"] * 4, "TagRules"]

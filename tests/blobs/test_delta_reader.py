@@ -11,7 +11,7 @@ from deltalake import DeltaTable, write_deltalake
 from modelkeep import limits
 from modelkeep.blobs import delta_reader
 from modelkeep.blobs.delta_reader import EXTRA, DeltaReader
-from modelkeep.domain.errors import WrongState
+from modelkeep.domain.errors import Throttled, WrongState
 from modelkeep.domain.storage_urls import parse_storage_url
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +38,15 @@ async def test_history_says_who_did_what(tmp_path: Path) -> None:
     assert (history.version, history.files, history.rows, history.bytes) == (2, 1, 3, size)
 
 
+async def test_a_history_is_the_newest_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_table(tmp_path / "t")
+    for _ in range(3):
+        write_deltalake(str(folder), pd.DataFrame({"id": [9], "text": ["z"]}), mode="append")
+    monkeypatch.setattr(limits, "TABLE_HISTORY_COMMITS", 2)
+    history = await DeltaReader().history(parse_storage_url(str(folder)), str(tmp_path), None)
+    assert [commit.version for commit in history.commits] == [3, 2]
+
+
 async def test_numbers_of_spark_are_texts(tmp_path: Path) -> None:
     folder = make_table(tmp_path / "t")
     log = folder / "_delta_log" / f"{0:020}.json"
@@ -53,7 +62,7 @@ async def test_a_sample_is_bounded_in_rows_columns_and_text(tmp_path: Path, monk
     url = parse_storage_url(str(make_table(tmp_path / "t", 100)))
     sample = await DeltaReader().sample(url, str(tmp_path), None)
     assert (sample.columns, sample.hidden_columns, len(sample.rows)) == (("id", "text"), 0, limits.TABLE_SAMPLE_ROWS)
-    assert sample.rows[:3] == (("0", "x" * 500 + "…"), ("1", None), ("2", "é"))
+    assert sample.rows[:3] == (("0", "x" * limits.TABLE_SAMPLE_CELL_CHARS + "…"), ("1", None), ("2", "é"))
     monkeypatch.setattr(limits, "TABLE_SAMPLE_COLUMNS", 1)
     narrow = await DeltaReader().sample(url, str(tmp_path), None)
     assert (narrow.columns, narrow.hidden_columns, narrow.rows[0]) == (("id",), 1, ("0",))
@@ -168,6 +177,14 @@ async def test_a_process_that_uses_up_a_limit_ends(
     url = parse_storage_url(str(make_table(tmp_path / "t")))
     monkeypatch.setattr(limits, limit, value)
     with pytest.raises(WrongState, match=r"more time or memory|could not be read"):
+        await DeltaReader().history(url, str(tmp_path), None)
+
+
+async def test_few_tables_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = parse_storage_url(str(make_table(tmp_path / "t")))
+    monkeypatch.setattr(limits, "TABLE_READERS", 0)
+    monkeypatch.setattr(limits, "TABLE_READER_WAIT_S", 0.01)
+    with pytest.raises(Throttled, match="reads other tables"):
         await DeltaReader().history(url, str(tmp_path), None)
 
 

@@ -298,13 +298,13 @@ def test_paths_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_remembered_meaning_counts_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def read(*_: Any) -> str:
+    async def read(*_: Any, **__: Any) -> str:
         return "fields"
 
     monkeypatch.setattr(api_app, "read_in_turn", read)
     monkeypatch.setattr(api_app, "json_type", lambda _: "")
     app = Fake(_readings={}, _readings_bytes=0)
-    route = Fake(path="/x", read=lambda fields: fields)
+    route = Fake(path="/x", read=lambda fields: fields, keys_limit=limits.JSON_KEYS)
     for number in range(3):
         request = Fake(method="GET", has_body=False, path="/x", query_string=b"q=%d" % number, caller="c")
         asyncio.run(App._read(app, route, request, {}))  # pyright: ignore[reportPrivateUsage]

@@ -40,6 +40,8 @@ def test_each_setting_comes_from_its_variable(name: str) -> None:
         text = value = "error"
     elif name in ADDRESSES:
         text = value = "https://store:9000"
+    elif typing.get_origin(kind) is typing.Literal:
+        text = value = typing.get_args(kind)[-1]
     elif meta is not None:
         value = kind(meta.le)
         text = str(value)

@@ -118,6 +118,8 @@ def test_the_api_is_as_described(site: Site, role: str) -> None:
         route = by_name[operation.path, operation.method.lower()]
         if role == "oss" and "/unity-catalog" not in route.path:
             continue
+        if route.path.endswith("/delta/v1/{rest*}"):
+            continue  # answers 501 on purpose: Delta's client takes any 404 for a table that is not there
         tried += 1
         wrong += try_operation(operation, role, route, world, site, headers, done)
         if route.method != "GET":

@@ -124,7 +124,9 @@ def _sought(chance: random.Random) -> store.Sought:
     query = chance.choice(("", *QUERIES, f"{chance.choice(QUERIES)} {chance.choice(QUERIES)}"))
     return store.Sought(
         tuple(query.lower().split()),
-        chance.choice((text_index.KINDS, (Kind.MODEL,), (Kind.SCHEMA, Kind.CATALOG))),
+        chance.choice(
+            ((Kind.CATALOG, Kind.SCHEMA, Kind.MODEL, Kind.PROMPT), (Kind.MODEL,), (Kind.SCHEMA, Kind.CATALOG))
+        ),
         tag,
         chance.choice((*[""] * 12, "admin", "owner", "alice@example.com", "nobody")),
         chance.choice((False, False, True)),

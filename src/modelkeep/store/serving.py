@@ -79,7 +79,8 @@ async def with_statuses(tx: Tx, endpoints: Sequence[ServingEndpoint]) -> list[Se
     ids = [endpoint.id for endpoint in endpoints]
     for start in range(0, len(ids), 200):
         marks, params = among(ids[start : start + 200])
-        for row in await tx.scan(
+        read = tx.all if len(ids) == 1 else tx.scan  # one endpoint has few served entities
+        for row in await read(
             "SELECT endpoint_id, pending, name, model_id, version, state, message FROM served_entities "
             f"WHERE endpoint_id IN ({marks}) ORDER BY endpoint_id, pending, name",
             **params,
