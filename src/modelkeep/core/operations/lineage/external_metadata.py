@@ -8,17 +8,15 @@ from typing import Any
 import msgspec
 
 from modelkeep.core.context import ReadCtx, WriteCtx
-from modelkeep.core.operations.catalog.catalogs import MAX_PAGE
 from modelkeep.core.operations.models import models
-from modelkeep.core.operations.tables.external_locations import ListBesideCatalogs
+from modelkeep.core.operations.tables.external_locations import ListBesideCatalogs, insert_in_metastore, page_of_kind
 from modelkeep.domain.errors import InvalidArgument
 from modelkeep.domain.kinds import Kind
 from modelkeep.domain.model import Page, Securable
-from modelkeep.domain.names import FullName, check_comment, check_in_urls
-from modelkeep.domain.paging import page_size
+from modelkeep.domain.names import FullName, check_comment
 from modelkeep.domain.privileges import Privilege
 from modelkeep.limits import EXTERNAL_METADATA_COLUMNS, LINEAGE_PROPERTIES
-from modelkeep.store import deletion, grants, principals, securable_lists, securables
+from modelkeep.store import deletion, grants, principals, securables
 
 
 class Description(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,13 +65,8 @@ def description(metadata: Securable) -> Description:
 
 async def create_external_metadata(ctx: WriteCtx, req: CreateExternalMetadata, metastore: Securable) -> Securable:
     """All account users may know of it at first (databricks-sdk's docstring)."""
-    check_in_urls(req.name)
     spec = {"definition": msgspec.json.encode(_checked(req.description)).decode()}
-    new = securables.NewSecurable(
-        metastore, req.name, ctx.actor.id, ctx.actor.name, ctx.now, check_comment(req.comment), spec
-    )
-    id = await securables.insert(ctx.tx, new)
-    ctx.touch(req.name.kind, id, str(req.name))
+    await insert_in_metastore(ctx, req.name, metastore, req.comment, spec)
     metadata = await models.fetch(ctx, req.name)
     everyone = await principals.account_users(ctx.tx)
     pairs = grants.GrantPairs([(everyone, Privilege.BROWSE)], [])
@@ -86,18 +79,7 @@ async def get_external_metadata(ctx: ReadCtx, req: GetExternalMetadata, metadata
 
 
 async def list_external_metadata(ctx: ReadCtx, req: ListExternalMetadata, metastore: Securable) -> Page[Securable]:
-    scope = f"{Kind.EXTERNAL_METADATA}|{ctx.actor.id}"
-    position = ctx.config.page_tokens.open_name(scope, req.page_token)
-    rows, following = await securable_lists.page_beside_catalogs(
-        ctx.tx,
-        Kind.EXTERNAL_METADATA,
-        metastore.id,
-        ctx.actor,
-        position,
-        page_size(req.max_results, MAX_PAGE, MAX_PAGE),
-    )
-    token = ctx.config.page_tokens.seal(scope, following) if following else ""
-    return Page(tuple(row for row, _ in rows), token)
+    return await page_of_kind(ctx, req, Kind.EXTERNAL_METADATA, metastore)
 
 
 async def update_external_metadata(ctx: WriteCtx, req: UpdateExternalMetadata, metadata: Securable) -> Securable:

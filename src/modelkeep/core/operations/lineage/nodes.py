@@ -17,9 +17,7 @@ from modelkeep.domain.kinds import Kind
 from modelkeep.domain.lineage import MODEL_VERSION, LineageEnd, Node, Outside, outside_end, outside_key, securable_end
 from modelkeep.domain.names import FullName
 from modelkeep.domain.privileges import Privilege
-from modelkeep.domain.storage_urls import is_governable, parse_storage_url
 from modelkeep.store import securables, storage_paths, versions
-from modelkeep.store.storage_paths import StoragePath
 
 SEE = Target("name", ANY_PRIVILEGE_OR_BROWSE, writes=False)
 _WRITE: dict[Kind, Requirement] = {
@@ -29,7 +27,6 @@ _WRITE: dict[Kind, Requirement] = {
     Kind.EXTERNAL_METADATA: holds(Privilege.MODIFY, admin=True),
 }
 """What writing a securable of this kind needs."""
-_SEE_FILES = Target("name", ANY_PRIVILEGE_OR_BROWSE, writes=False)
 _WRITE_FILES = Target("name", holds(Privilege.WRITE_FILES), writes=True)
 NEEDS = (
     "of the target what writing it needs (MODIFY on a table or external metadata, WRITE VOLUME on a volume, CREATE MODEL VERSION on a "
@@ -40,7 +37,7 @@ NEEDS = (
 
 async def source_end(ctx: ReadCtx, node: Node) -> LineageEnd:
     """For a caller who may know of it. Raises PermissionDenied, NotFound."""
-    return await _end(ctx, node, SEE, _SEE_FILES)
+    return await _end(ctx, node, SEE, SEE)
 
 
 async def target_end(ctx: ReadCtx, node: Node) -> LineageEnd:
@@ -72,29 +69,15 @@ async def _path_end(ctx: ReadCtx, text: str, on: Target) -> LineageEnd:
     """A path in an external location is the location's; any other is a name."""
     if not text:
         raise InvalidArgument("The path is empty. Write its URL, such as s3://bucket/folder.")
-    location = await _location(ctx, text)
-    if location is not None:
+    url = placement.governed_url(text)
+    if url is not None and (location := await placement.location_at(ctx.tx, url)) is not None:
         await placement.reach_location(ctx, location, on.need, writes=bool(on.writes))
     return outside_end(Outside.PATH, text)
 
 
-async def _location(ctx: ReadCtx, text: str) -> StoragePath | None:
-    if not is_governable(text):
-        return None
-    try:
-        url = parse_storage_url(text)
-    except InvalidArgument:
-        return None
-    return await placement.location_at(ctx.tx, url)
-
-
 async def object_at(ctx: ReadCtx, text: str, kinds: Sequence[Kind] = (Kind.TABLE, Kind.VOLUME)) -> FullName | None:
     """The name of the table or volume that lies in exactly this folder."""
-    if not is_governable(text):
-        return None
-    try:
-        url = parse_storage_url(text)
-    except InvalidArgument:
+    if (url := placement.governed_url(text)) is None:
         return None
     above = await storage_paths.above(ctx.tx, url)
     here = next((path for path in above if path.kind in kinds and path.path == str(url)), None)

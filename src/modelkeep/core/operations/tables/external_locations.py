@@ -101,7 +101,7 @@ class ExternalLocation(msgspec.Struct, frozen=True):
 async def create_storage_credential(ctx: WriteCtx, req: CreateStorageCredential, metastore: Securable) -> Securable:
     """With the metastore's id as the external id, which the role's trust policy should demand."""
     spec = {"role_arn": _checked_role(req.role_arn), "external_id": metastore.id, **_flags(req.read_only)}
-    await _insert(ctx, req.name, metastore, req.comment, spec)
+    await insert_in_metastore(ctx, req.name, metastore, req.comment, spec)
     return await models.fetch(ctx, req.name)
 
 
@@ -118,7 +118,7 @@ async def create_external_location(
         )
     if credential is None and not is_admin(ctx.chains[req.name.chain_key]):
         raise PermissionDenied("Only metastore admins may make a folder of this machine an external location. Ask one.")
-    id = await _insert(ctx, req.name, metastore, req.comment, _flags(req.read_only))
+    id = await insert_in_metastore(ctx, req.name, metastore, req.comment, _flags(req.read_only))
     await storage_paths.insert(
         ctx.tx, id, Kind.EXTERNAL_LOCATION, url, credential_id=credential.id if credential else ""
     )
@@ -135,13 +135,13 @@ async def get_external_location(ctx: ReadCtx, req: GetExternalLocation, location
 
 
 async def list_storage_credentials(ctx: ReadCtx, req: ListStorageCredentials, metastore: Securable) -> Page[Securable]:
-    return await _page(ctx, req, Kind.STORAGE_CREDENTIAL, metastore)
+    return await page_of_kind(ctx, req, Kind.STORAGE_CREDENTIAL, metastore)
 
 
 async def list_external_locations(
     ctx: ReadCtx, req: ListExternalLocations, metastore: Securable
 ) -> Page[ExternalLocation]:
-    page = await _page(ctx, req, Kind.EXTERNAL_LOCATION, metastore)
+    page = await page_of_kind(ctx, req, Kind.EXTERNAL_LOCATION, metastore)
     return Page(tuple(await _with_details(ctx, page.items)), page.next_token)
 
 
@@ -205,7 +205,10 @@ def _flags(read_only: bool) -> dict[str, str]:
     return {"read_only": "true"} if read_only else {}
 
 
-async def _insert(ctx: WriteCtx, name: FullName, metastore: Securable, comment: str, spec: dict[str, str]) -> str:
+async def insert_in_metastore(
+    ctx: WriteCtx, name: FullName, metastore: Securable, comment: str, spec: dict[str, str]
+) -> str:
+    """The id of a new securable beside catalogs. Raises BadName."""
     check_in_urls(name)
     id = await securables.insert(
         ctx.tx,
@@ -240,7 +243,8 @@ async def _update(
     return req.new_name
 
 
-async def _page(ctx: ReadCtx, req: ListBesideCatalogs, kind: Kind, metastore: Securable) -> Page[Securable]:
+async def page_of_kind(ctx: ReadCtx, req: ListBesideCatalogs, kind: Kind, metastore: Securable) -> Page[Securable]:
+    """Those of one kind beside catalogs that the caller may see, by name."""
     scope = f"{kind}|{ctx.actor.id}"
     position = ctx.config.page_tokens.open_name(scope, req.page_token)
     rows, following = await securable_lists.page_beside_catalogs(

@@ -40,14 +40,20 @@ class Placement(msgspec.Struct, frozen=True):
     """Of the external location that it lies in; '' for one outside of all."""
 
 
-async def place(ctx: WriteCtx, kind: Kind, text: str) -> Placement | None:
-    """For a new external table or volume; None for a location that this server cannot govern (another cloud, a spelling with two
-    readings): it is metadata. Raises InvalidArgument, PermissionDenied."""
+def governed_url(text: str) -> StorageUrl | None:
+    """None for a location that this server cannot govern (another cloud, a spelling with two readings): it is a name alone."""
     if not is_governable(text):
         return None
     try:
-        url = parse_storage_url(text)
+        return parse_storage_url(text)
     except InvalidArgument:
+        return None
+
+
+async def place(ctx: WriteCtx, kind: Kind, text: str) -> Placement | None:
+    """For a new external table or volume; None for a location that this server cannot govern (another cloud, a spelling with two
+    readings): it is metadata. Raises InvalidArgument, PermissionDenied."""
+    if (url := governed_url(text)) is None:
         return None
     above = await storage_paths.above(ctx.tx, url)
     location = _location_of(url, above)
